@@ -1,0 +1,9 @@
+"""Runs: training runs from any source in one validated table."""
+
+from __future__ import annotations
+
+from kleiber.runs.notes import Note
+from kleiber.runs.points import Points
+from kleiber.runs.table import Runs
+
+__all__ = ["Note", "Points", "Runs"]

@@ -1,0 +1,190 @@
+"""From a raw table to Runs: every step of reading, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from kleiber.errors import ColumnError, KleiberError, UsageError
+from kleiber.runs.columns import Choice, choice_notes, parse_columns, resolve
+from kleiber.runs.counts import Cells, cells_of, count_cells, guess_params_are
+from kleiber.runs.losses import decide_unit, refuse_perplexity, to_nats
+from kleiber.runs.meta import join_meta
+from kleiber.runs.naming import name_runs
+from kleiber.runs.notes import Note, counted, listing
+from kleiber.runs.readers.raw import RUN, Raw
+from kleiber.runs.table import Runs
+from kleiber.runs.values import Fault, booleans, drop_faults, faults_of, numbers
+from kleiber.runs.where import Where, apply_where
+from kleiber.units import PARAMS_ARE, LossUnit, ParamsAre, parse_count
+
+_NUMERIC = ("flops", "step", "params_nonembed", "unique_tokens", "experts", "lr")
+_TEXT = ("family", "recipe", "seed")
+_TRUTH = ("final", "synthetic")
+
+
+def build_runs(
+    raw: Raw,
+    *,
+    columns: str | Mapping[str, str] | None = None,
+    unit: str | LossUnit | None = None,
+    params_are: ParamsAre | None = None,
+    meta: object = None,
+    where: Where = None,
+    drop_bad: bool = False,
+) -> Runs:
+    """Return the validated table of a raw one; see Runs.read for the options and errors."""
+    if params_are is not None and params_are not in PARAMS_ARE:
+        raise UsageError(
+            f"'{params_are}' is no way to count params.",
+            remedy=f"Use --params-are {', '.join(PARAMS_ARE)}.",
+        )
+    given = parse_columns(columns)
+    raw, named = name_runs(apply_where(raw, where), given)
+    raw = join_meta(raw, meta)
+    chosen = resolve(_without_constants(given, raw.columns), raw.columns)
+    chosen.pop("run", None)
+    loss = _loss_choice(raw, chosen)
+    params, tokens, notes = count_cells(raw, chosen, given)
+    losses = cells_of(raw, loss, counts=False)
+    core = {"params": params, "tokens": tokens, "loss": losses}
+    kept, nats, found, said = _checked(raw, core, unit, loss, chosen, drop_bad=drop_bad)
+    counted_as, how = _params_convention(params_are, params.column)
+    frame, extra = _frame(raw, core, nats, chosen, kept)
+    return Runs(
+        frame=frame,
+        unit=found,
+        params_are=counted_as,
+        notes=(*raw.notes, *choice_notes(chosen), *notes, *how, *said, *extra, *_sizes_note(frame)),
+        source=raw.source,
+        named=named,
+    )
+
+
+def _without_constants(given: Mapping[str, str], columns: list[str]) -> dict[str, str]:
+    """Drop a params that is a size and no column: one size for every row."""
+    value = given.get("params")
+    if value is None or value in columns:
+        return dict(given)
+    try:
+        parse_count(value)
+    except KleiberError:
+        return dict(given)
+    return {field: name for field, name in given.items() if field != "params"} | {}
+
+
+def _loss_choice(raw: Raw, chosen: Mapping[str, Choice]) -> Choice:
+    if "loss" not in chosen:
+        raise ColumnError(
+            f"{raw.source} has no column for the loss; its columns are: "
+            f"{listing(raw.columns, limit=20)}.",
+            remedy="Name it with --columns loss=NAME.",
+        )
+    return chosen["loss"]
+
+
+def _params_convention(given: ParamsAre | None, column: str) -> tuple[ParamsAre, list[Note]]:
+    if given is not None:
+        return given, []
+    guessed = guess_params_are(column)
+    if guessed == "unknown":
+        said = "It is not said whether params count embeddings (--params-are says it)."
+        return guessed, [Note("assumed", said)]
+    return guessed, [Note("guessed", f"params are {guessed}, by the column's name '{column}'.")]
+
+
+def _checked(
+    raw: Raw,
+    core: Mapping[str, Cells],
+    unit: str | LossUnit | None,
+    loss: Choice,
+    chosen: Mapping[str, Choice],
+    *,
+    drop_bad: bool,
+) -> tuple[pl.Series, pl.Series, LossUnit, list[Note]]:
+    """Return the mask of rows kept, every row's loss in nats, the unit, and what was said."""
+    faults = [
+        fault
+        for field, cells in core.items()
+        for fault in faults_of(field, cells.column, cells.values, cells.odd)
+    ]
+    usable = core["loss"].values.is_not_null()
+    for fault in faults:
+        usable = usable & ~fault.rows
+    found, said = decide_unit(raw, unit, loss, chosen.get("loss_unit"), usable)
+    losses = core["loss"].values
+    if found.kind == "ppl":
+        low = (losses <= 1).fill_null(False) & (losses > 0).fill_null(False)
+        if low.any():
+            faults.append(Fault(low, "a perplexity of 1 or less", "loss", bad=True))
+    elif unit is None and found.kind == "nats":
+        refuse_perplexity(losses.filter(usable), loss.column)
+    shown = {field: cells.raw for field, cells in core.items()}
+    kept, left_out = drop_faults(raw, faults, shown, drop_bad=drop_bad)
+    nats, converted = to_nats(losses, found)
+    return kept, nats, found, [*said, *converted, *left_out]
+
+
+def _frame(
+    raw: Raw,
+    core: Mapping[str, Cells],
+    nats: pl.Series,
+    chosen: Mapping[str, Choice],
+    kept: pl.Series,
+) -> tuple[pl.DataFrame, list[Note]]:
+    """Return the canonical table, with ``final`` and ``fraction`` of each run worked out."""
+    frame = pl.DataFrame(
+        [
+            raw.frame[RUN].alias("run"),
+            core["params"].values.alias("params"),
+            core["tokens"].values.alias("tokens"),
+            nats.alias("loss"),
+        ]
+    )
+    notes: list[Note] = []
+    for field in (*_TEXT, *_NUMERIC, *_TRUTH):
+        if field in chosen:
+            series, said = _optional(raw, field, chosen[field])
+            frame = frame.with_columns(series.alias(field))
+            notes += said
+    return _finished(frame.filter(kept)), notes
+
+
+def _optional(raw: Raw, field: str, choice: Choice) -> tuple[pl.Series, list[Note]]:
+    if field in _TEXT:
+        parts = [pl.col(name).cast(pl.String).str.strip_chars() for name in choice.columns]
+        joined = raw.frame.select(pl.concat_str(parts, separator="/").alias(field))
+        return joined.to_series().replace("", None), []
+    cells = raw.frame[choice.column]
+    values, odd = booleans(cells) if field in _TRUTH else numbers(cells, counts=True)
+    if not odd.any():
+        return values, []
+    said = f"{field}: {counted(int(odd.sum()), 'cell')} not understood and left empty: "
+    return values, [Note("warning", f"{said}{raw.places(odd, cells)}.")]
+
+
+def _finished(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add which row ends each run, unless told, and each row's share of its run's tokens."""
+    step = "step" if "step" in frame.columns else "tokens"
+    ordered = frame.with_row_index("__i__").sort("tokens", step, "loss", nulls_last=False)
+    last = ordered.group_by("run").agg(pl.col("__i__").last())["__i__"]
+    ends = frame.with_row_index("__i__")["__i__"].is_in(last.to_list())
+    if "final" in frame.columns:
+        untold = pl.col("final").is_null().all().over("run")
+        final = pl.when(untold).then(ends).otherwise(pl.col("final").fill_null(False))
+    else:
+        final = pl.lit(ends)
+    return frame.with_columns(
+        final.alias("final"), (pl.col("tokens") / pl.col("tokens").max().over("run")).alias("fraction")
+    )
+
+
+def _sizes_note(frame: pl.DataFrame) -> list[Note]:
+    """Warn of run names that several sizes share: names of a family, not of runs."""
+    sizes = frame.group_by("run", maintain_order=True).agg(pl.col("params").n_unique())
+    several = sizes.filter(pl.col("params") > 1)["run"].to_list()
+    if not several:
+        return []
+    said = f"{counted(len(several), 'run')} with several sizes: {listing(several, limit=3)}; "
+    return [Note("warning", f"{said}name runs by --columns run=A+B.")]
