@@ -31,8 +31,10 @@ _NUMBER = re.compile(
     r"(?P<digits>[+-]?(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*|(?=\.\d))(?:\.\d*)?)"
     r"(?:[eE](?P<exponent>[+-]?\d+))?\s*(?P<suffix>[A-Za-z]*)"
 )
-_POWERS = {"": 0, "k": 3, "m": 6, "mn": 6, "million": 6, "b": 9, "bn": 9, "g": 9, "billion": 9}
-_POWERS |= {"t": 12, "tn": 12, "trillion": 12}
+_POWERS = {
+    **{"": 0, "k": 3, "m": 6, "mn": 6, "million": 6},
+    **{"b": 9, "bn": 9, "g": 9, "billion": 9, "t": 12, "tn": 12, "trillion": 12},
+}
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 _KINDS: dict[str, UnitKind] = {
@@ -58,8 +60,10 @@ def parse_count(value: object) -> float:
     """
     if isinstance(value, (bool, np.bool_)):
         raise ValuesError(f"{value} is no count.", remedy="Write a count as 1.5B, 125M or 1.5e9.")
-    if isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, (int, float)):
         count = float(value)
+    elif isinstance(value, np.generic):
+        return parse_count(value.tolist())
     else:
         count = _count_of_text(str(value).strip())
     if not math.isfinite(count) or count < 0:
@@ -75,7 +79,9 @@ def _count_of_text(text: str) -> float:
         )
     suffix = match["suffix"]
     if suffix.lower() not in _POWERS:
-        raise UnitError(f"'{text}' ends in the unknown suffix '{suffix}'.", remedy="Use k, M, B or T.")
+        raise UnitError(
+            f"'{text}' ends in the unknown suffix '{suffix}'.", remedy="Use k, M, B or T."
+        )
     digits = match["digits"].replace(",", "").replace("_", "")
     # Built as decimal text, so that 1.1B is the double nearest to 1.1e9.
     return float(f"{digits}e{int(match['exponent'] or 0) + _POWERS[suffix.lower()]}")
@@ -179,9 +185,7 @@ def from_nats(nats: ArrayLike, unit: str | LossUnit) -> NDArray[np.float64]:
 @overload
 def flops_6nd(params: float, tokens: float) -> float: ...
 @overload
-def flops_6nd(
-    params: NDArray[np.float64], tokens: NDArray[np.float64]
-) -> NDArray[np.float64]: ...
+def flops_6nd(params: NDArray[np.float64], tokens: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def flops_6nd(
     params: float | NDArray[np.float64], tokens: float | NDArray[np.float64]
 ) -> float | NDArray[np.float64]:

@@ -71,7 +71,7 @@ def _without_constants(given: Mapping[str, str], columns: list[str]) -> dict[str
         parse_count(value)
     except KleiberError:
         return dict(given)
-    return {field: name for field, name in given.items() if field != "params"} | {}
+    return {field: name for field, name in given.items() if field != "params"}
 
 
 def _loss_choice(raw: Raw, chosen: Mapping[str, Choice]) -> Choice:
@@ -176,7 +176,8 @@ def _finished(frame: pl.DataFrame) -> pl.DataFrame:
     else:
         final = pl.lit(ends)
     return frame.with_columns(
-        final.alias("final"), (pl.col("tokens") / pl.col("tokens").max().over("run")).alias("fraction")
+        final.alias("final"),
+        (pl.col("tokens") / pl.col("tokens").max().over("run")).alias("fraction"),
     )
 
 

@@ -69,6 +69,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 REQUIRED = ("params", "tokens", "loss")
 TEXT_FIELDS = ("run", "family", "recipe", "seed", "loss_unit")
 _LOSS_WORDS = ("loss", "crossentropy", "perplexity", "ppl")
+# "batch.size" and "user/id" are no sizes of models and no names of runs.
+_PLAIN = ("size", "name", "id", "run", "unit", "units", "kind", "source", "group", "final")
 _NOT_LOSS = re.compile(r"lower|upper|std|stderr|min|max|scale|unit|kind|aux|balanc")
 _HELD_OUT = re.compile(r"(val|valid|validation|eval|test|heldout)\b", re.IGNORECASE)
 
@@ -233,13 +235,19 @@ def existing(name: str, columns: Sequence[str]) -> str:
 
 
 def choice_notes(chosen: Mapping[str, Choice]) -> list[Note]:
-    """Return a note for each guess, and for each exact name that had rivals."""
+    """Return a note for the guesses, and one for each choice that had rivals."""
+    plain: list[str] = []
     notes: list[Note] = []
     for field, choice in chosen.items():
-        if choice.how == "given" or (choice.how == "exact" and not choice.losers):
+        if choice.how == "given" or (field == "tokens_per_step" and "tokens" in chosen):
             continue
-        over = f", not {listing(choice.losers, limit=3)}" if choice.losers else ""
-        notes.append(Note("guessed", f"{field} from the column '{choice.column}'{over}."))
+        if choice.losers:
+            over = listing((f"'{name}'" for name in choice.losers), limit=3)
+            notes.append(Note("guessed", f"{field} from the column '{choice.column}', not {over}."))
+        elif choice.how == "guessed":
+            plain.append(f"{field} '{choice.column}'")
+    if plain:
+        notes.insert(0, Note("guessed", f"Columns by their names: {', '.join(plain)}."))
     return notes
 
 
@@ -249,7 +257,9 @@ def normal(name: str) -> str:
 
 
 def _tail(name: str) -> str:
-    return normal(re.split(r"[/.]", name)[-1]) if re.search(r"[/.]", name) else ""
+    """Return the last part of a tracker's path, unless it is too plain to mean anything."""
+    tail = normal(re.split(r"[/.]", name)[-1]) if re.search(r"[/.]", name) else ""
+    return "" if tail in _PLAIN or len(tail) < 2 else tail
 
 
 def _close(name: str, names: Iterable[str]) -> str:

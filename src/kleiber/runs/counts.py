@@ -73,7 +73,7 @@ def _params_said(
         return None, []
     size = parse_count(given["params"])
     said = Note("assumed", f"Every row has {format_count(size)} params, as given.")
-    return _derived(pl.Series([size]).new_from_index(0, raw.frame.height), "params"), [said]
+    return _derived(pl.repeat(size, raw.frame.height, eager=True), "params"), [said]
 
 
 def _derived(values: pl.Series, name: str) -> Cells:

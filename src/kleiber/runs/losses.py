@@ -42,14 +42,14 @@ def decide_unit(
 def _stated(raw: Raw, column: Choice | None, kept: pl.Series) -> dict[str, pl.Series]:
     """Return the rows of each unit that a unit column states, the most frequent first.
 
-    A column that only may be one (``kind``) is believed when one of its values is a unit.
+    A column that only may be one (``kind``, ``units``) is believed when one value is a unit.
     """
     if column is None:
         return {}
     cells = raw.frame[column.column].cast(pl.String).str.strip_chars()
     names = cells.filter(kept).drop_nulls().value_counts(sort=True).to_series(0).to_list()
     names = [name for name in names if name]
-    if normal(column.column) == "kind" and not any(_is_unit(name) for name in names):
+    if normal(column.column) != "lossunit" and not any(_is_unit(name) for name in names):
         return {}
     return {name: (cells == name).fill_null(False) & kept for name in names}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from kleiber.runs.columns import Choice, guess, parse_columns, resolve
+from kleiber.runs.columns import Choice, guess, normal, resolve
 from kleiber.runs.notes import Note, counted, listing
 from kleiber.runs.readers.raw import FILE, LINE, RUN, Raw
 
@@ -35,13 +35,11 @@ def _by_column(raw: Raw, choice: Choice) -> Raw:
     empty = frame[RUN].is_null()
     notes: list[Note] = []
     if choice.how == "guessed":
-        notes.append(Note("guessed", f"run from the column '{choice.column}'."))
+        notes.append(Note("guessed", f"Runs by the column '{choice.column}'."))
     if empty.any():
-        place = raw.places(empty)
-        notes.append(
-            Note("warning", f"{counted(int(empty.sum()), 'row')} without a run name: {place}; "
-                 "each counted as a run of its own.")
-        )  # fmt: skip
+        rows, place = counted(int(empty.sum()), "row"), raw.places(empty)
+        said = f"{rows} without a run name: {place}; each counted as a run of its own."
+        notes.append(Note("warning", said))
         own = pl.concat_str(pl.lit(f"{raw.counts}-"), pl.col(LINE).cast(pl.String))
         frame = frame.with_columns(pl.col(RUN).fill_null(own))
     return raw.with_frame(frame, *notes)
@@ -62,7 +60,12 @@ def _is_log(part: pl.DataFrame, given: Mapping[str, str], files: int) -> bool:
     own = [name for name in part.columns if part[name].null_count() < part.height]
     params = _column("params", given, own)
     one_size = params is None or part[params].drop_nulls().n_unique() <= 1
-    return one_size and (files > 1 or _column("step", given, own) is not None)
+    if not one_size or files > 1:
+        return one_size
+    step = _column("step", given, own)
+    return (
+        step is not None and normal(step).endswith("step") and not part[step].is_duplicated().any()
+    )
 
 
 def _column(field: str, given: Mapping[str, str], columns: list[str]) -> str | None:
@@ -83,6 +86,3 @@ def _said(files: list[tuple[pl.DataFrame, bool]], raw: Raw) -> Note:
         said += " There are steps: if rows are checkpoints, name runs by --columns run=A+B."
         return Note("warning", said)
     return Note("assumed", said)
-
-
-__all__ = ["name_runs", "parse_columns"]

@@ -86,9 +86,7 @@ def _bounds(chosen: Selection) -> list[tuple[str, pl.Expr]]:
     return found
 
 
-def _named(
-    frame: pl.DataFrame, column: str, names: str | Sequence[str]
-) -> tuple[str, pl.Expr]:
+def _named(frame: pl.DataFrame, column: str, names: str | Sequence[str]) -> tuple[str, pl.Expr]:
     wanted = [names] if isinstance(names, str) else list(names)
     if column not in frame.columns:
         raise ColumnError(

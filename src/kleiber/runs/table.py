@@ -13,6 +13,7 @@ from kleiber.errors import UsageError, ValuesError
 from kleiber.runs.notes import Note, counted
 from kleiber.runs.points import Points, points_of
 from kleiber.runs.select import Selection, select_rows
+from kleiber.runs.summary import RunsSummary, summarize
 from kleiber.units import LossUnit, ParamsAre, format_count
 
 PointsKind = Literal["all", "finals", "checkpoints"]
@@ -73,6 +74,8 @@ class Runs:
         InputError
             For a file that is no table; ColumnError, UnitError and ValuesError are its kinds.
         """
+        if isinstance(source, Runs):
+            return _as_it_is(source, (columns, unit, params_are, meta, where))
         from kleiber.runs.build import build_runs
         from kleiber.runs.readers import read_source
 
@@ -159,13 +162,17 @@ class Runs:
         """Return the rows as arrays, weighted so that each run counts once."""
         return points_of(self.frame)
 
+    def describe(self) -> RunsSummary:
+        """Return what is here: families, spans, units, what reading took, and problems."""
+        return summarize(self)
+
     def hide_largest(self) -> tuple[Runs, Runs]:
         """Return all runs but those of the largest params, and those.
 
         Raises ValuesError for a single size.
         """
         sizes = self.sizes
-        if len(sizes) < 2:
+        if len(sizes) == 1:
             raise ValuesError(
                 f"The largest size cannot be hidden: {format_count(sizes[0])} is the only one.",
                 remedy="Give runs of at least two sizes.",
@@ -190,3 +197,10 @@ class Runs:
         return self.frame
 
 
+def _as_it_is(runs: Runs, options: tuple[object, ...]) -> Runs:
+    if any(option is not None for option in options):
+        raise UsageError(
+            "These runs are read already, and options say how to read.",
+            remedy="Give the options where the file is read.",
+        )
+    return runs

@@ -31,7 +31,7 @@ def numbers(cells: pl.Series, *, counts: bool) -> tuple[pl.Series, pl.Series]:
 
     With ``counts`` text such as "1.5B" and "1,000,000" is a number.
     """
-    none = pl.Series([False]).new_from_index(0, len(cells)) if len(cells) else pl.Series([], dtype=pl.Boolean)
+    none = pl.repeat(False, len(cells), eager=True)
     if cells.dtype == pl.Boolean:
         return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64), cells.is_not_null()
     if cells.dtype.is_numeric() or cells.dtype == pl.Null:
@@ -102,7 +102,7 @@ def drop_faults(
             remedy="Mend the values, choose other columns with --columns, or leave these rows "
             "out with --drop-bad.",
         )
-    keep = pl.Series([True]).new_from_index(0, raw.frame.height)
+    keep = pl.repeat(True, raw.frame.height, eager=True)
     notes: list[Note] = []
     for fault in faults:
         fresh = fault.rows & keep

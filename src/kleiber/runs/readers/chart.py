@@ -42,9 +42,7 @@ def read_chart(frame: pl.DataFrame, lines: list[int], *, source: str, file: str)
         f"{source} is a chart export: {counted(len(metrics), 'run')} side by side, read against "
         f"'{axis}'; the __MIN and __MAX columns were not used.",
     )
-    return located(
-        long.drop("__line__"), kept, source=source, file=file, chart=True, notes=(note,)
-    )
+    return located(long.drop("__line__"), kept, source=source, file=file, chart=True, notes=(note,))
 
 
 def _one_run(frame: pl.DataFrame, axis: str, run: str, columns: dict[str, str]) -> pl.DataFrame:

@@ -32,7 +32,7 @@ def frame_of(source: object) -> pl.DataFrame:
         return records_frame(list(source), source="The list given")
     native: Any = source
     try:
-        table = nw.from_native(native, eager_or_interchange_only=False)
+        table = nw.from_native(native)
     except TypeError:
         raise InputError(
             f"Runs cannot be read from a {type(source).__name__}.",
