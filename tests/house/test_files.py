@@ -35,7 +35,12 @@ def test_no_path_of_one_machine(file: Path) -> None:
 
 
 def test_the_door_pattern_sees_doors() -> None:
-    for line in ("pickle.load(f)", "eval(text)", "run(x, shell=True)", "np.load(f, allow_pickle=True)"):
+    for line in (
+        "pickle.load(f)",
+        "eval(text)",
+        "run(x, shell=True)",
+        "np.load(f, allow_pickle=True)",
+    ):
         assert DOORS.search(line), line
     for line in ("model.eval_loss(x)", "evaluate(x)", "retrieval(x)"):
         assert not DOORS.search(line), line

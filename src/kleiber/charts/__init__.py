@@ -1,0 +1,13 @@
+"""Charts: data in, an Altair chart out, and a file of it by its suffix.
+
+Nothing here computes a fit. Altair is loaded on the first chart; without it every function
+raises MissingExtraError with the command that installs it.
+"""
+
+from __future__ import annotations
+
+from kleiber.charts.fit import fit_chart
+from kleiber.charts.residuals import residual_chart
+from kleiber.charts.save import SUFFIXES, save_chart
+
+__all__ = ["SUFFIXES", "fit_chart", "residual_chart", "save_chart"]
