@@ -62,8 +62,6 @@ def parse_count(value: object) -> float:
         raise ValuesError(f"{value} is no count.", remedy="Write a count as 1.5B, 125M or 1.5e9.")
     if isinstance(value, (int, float)):
         count = float(value)
-    elif isinstance(value, np.generic):
-        return parse_count(value.tolist())
     else:
         count = _count_of_text(str(value).strip())
     if not math.isfinite(count) or count < 0:

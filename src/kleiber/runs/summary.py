@@ -165,7 +165,7 @@ def _groups(frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     filled = frame.sort(keys, maintain_order=True, nulls_last=True)
     parts = filled.partition_by(keys, maintain_order=True, as_dict=True)
     return [
-        (" / ".join(str(value) for value in key if value is not None) or "(none)", part)
+        (" / ".join(dict.fromkeys(str(value) for value in key if value)) or "(none)", part)
         for key, part in parts.items()
     ]
 
@@ -210,7 +210,9 @@ def _table(families: tuple[FamilySummary, ...]) -> list[str]:
 
 
 def _fitted(cell: str, width: int) -> str:
-    return cell if len(cell) <= width else cell[: width - 3] + "..."
+    """Return a name cut in its middle: families often differ only at their ends."""
+    tail = (width - 3) // 2
+    return cell if len(cell) <= width else f"{cell[: width - 3 - tail]}...{cell[-tail:]}"
 
 
 def _cells(family: FamilySummary) -> tuple[str, ...]:
