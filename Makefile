@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # A fit is milliseconds of small matrices: threads would only quarrel over the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
-COGGED := README.md $(wildcard docs/*.md)
+COGGED := $(shell grep -l "\[\[\[cog" README.md docs/*.md)
 
 .PHONY: help demo test lint format docs bench-fit readme clean
 .DEFAULT_GOAL := help
