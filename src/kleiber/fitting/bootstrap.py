@@ -1,0 +1,50 @@
+"""Refits on resampled data: the bootstrap and the jackknife, over runs and never checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.fitting.engine import Problem, optimise
+from kleiber.fitting.newton import Solved
+from kleiber.laws.base import Array
+
+CHUNK_ELEMENTS = 1_000_000  # replicates x points whose weights are held at one time
+
+
+def bootstrap(problem: Problem, run: NDArray[np.int64], replicates: int, seed: int) -> Solved:
+    """Refit on ``replicates`` resamples of whole runs; ``run`` (n,) says whose each point is.
+
+    Each replicate starts from its own global search, so none inherits the fit's optimum.
+    """
+    rng = np.random.default_rng(seed)
+    runs = int(run.max()) + 1
+    chunk = max(1, CHUNK_ELEMENTS // len(run))
+    parts: list[Solved] = []
+    for i in range(0, replicates, chunk):
+        counts = rng.multinomial(runs, np.full(runs, 1.0 / runs), size=min(chunk, replicates - i))
+        parts.append(_refit(problem, counts[:, run]))
+    return _joined(parts)
+
+
+def jackknife(problem: Problem, run: NDArray[np.int64]) -> Solved:
+    """Refit with each run left out in turn; row i lacks run i."""
+    runs = int(run.max()) + 1
+    chunk = max(1, CHUNK_ELEMENTS // len(run))
+    parts = [
+        _refit(problem, (run[None, :] != np.arange(i, min(i + chunk, runs))[:, None]).astype(float))
+        for i in range(0, runs, chunk)
+    ]
+    return _joined(parts)
+
+
+def _refit(problem: Problem, counts: Array) -> Solved:
+    """Solve one chunk of re-weighted problems."""
+    return optimise(problem.having(w=problem.data.w * counts), len(counts))
+
+
+def _joined(parts: list[Solved]) -> Solved:
+    """Join chunks along the batch."""
+    return Solved(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in Solved.__annotations__)
+    )

@@ -1,0 +1,92 @@
+"""The delta method: how far the optimum could have moved, from the curvature at it.
+
+Every run is worth one observation, so with run weights ``W`` (sum = runs) and residual scale
+``s`` the covariance is ``s^2 v (J W J')^-1``; ``v >= 1`` is what a Huber delta loses against
+least squares on normal noise (pi/2 for a delta far below the noise: least absolute errors).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from kleiber.fitting.engine import Problem
+from kleiber.fitting.newton import Solved
+from kleiber.fitting.scale import clipped_moments, robust_scale
+from kleiber.laws.base import Array
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise of a batch of fits: scale (B,), and the moments of the clipped normal.
+
+    ``square = E[clip(Z, c)^2]`` and ``slope = P(|Z| <= c)`` at ``c = delta / scale``.
+    """
+
+    scale: Array
+    square: Array
+    slope: Array
+
+    @property
+    def loss_of_efficiency(self) -> Array:
+        """Return v = square / slope^2, at least 1."""
+        return self.square / self.slope**2
+
+
+def noise(problem: Problem, phi: Array) -> Noise:
+    """Return the residual scale at phi (B, F); all NaN where no run is left to judge by."""
+    if problem.dof <= 0:
+        nan = np.full(len(phi), np.nan)
+        return Noise(nan, nan, nan)
+    r = problem.residuals(phi)
+    if problem.data.kind == "huber":
+        scale = robust_scale(r, problem.data.w, problem.dof)
+        delta = np.broadcast_to(np.asarray(problem.data.delta), (len(phi), 1))[:, 0]
+        shortening = np.sqrt(problem.runs / problem.dof)
+        square, slope = clipped_moments(delta / scale * shortening)
+        return Noise(scale, square, np.maximum(slope, 1e-6))
+    scale = np.sqrt(np.sum(problem.data.w * r * r, axis=-1) / problem.dof)
+    return Noise(scale, np.ones_like(scale), np.ones_like(scale))
+
+
+def t_quantile(problem: Problem, level: float) -> float:
+    """Return the two-sided t quantile at the fit's degrees of freedom; NaN without any."""
+    return float(stdtrit(problem.dof, 0.5 + 0.5 * level)) if problem.dof > 0 else np.nan
+
+
+def information(problem: Problem, solved: Solved) -> Array:
+    """Return J W J' (B, F, F) with the rows of coordinates that rest on a bound cleared."""
+    jacobian = problem.jacobian(solved.phi)
+    weighted = jacobian * np.broadcast_to(problem.data.w, jacobian[:, 0].shape)[:, None, :]
+    gram = weighted @ jacobian.swapaxes(1, 2)
+    on_bound = (solved.phi <= problem.space.lower) | (solved.phi >= problem.space.upper)
+    free = ~on_bound
+    return gram * (free[:, :, None] & free[:, None, :])
+
+
+def covariance(problem: Problem, solved: Solved, spread: Noise) -> Array:
+    """Return the covariance (B, F, F) of the free coordinates; zero where a bound holds one."""
+    gram = information(problem, solved)
+    diagonal = np.sqrt(np.einsum("bii->bi", gram))
+    scale = np.where(diagonal > 0, 1.0 / np.maximum(diagonal, 1e-300), 0.0)
+    scaled = gram * scale[:, :, None] * scale[:, None, :]
+    inverse = np.linalg.pinv(scaled, rcond=1e-14, hermitian=True)
+    variance = spread.scale**2 * spread.loss_of_efficiency
+    return inverse * scale[:, :, None] * scale[:, None, :] * variance[:, None, None]
+
+
+def condition(problem: Problem, solved: Solved) -> Array:
+    """Return the condition number (B,) of J W J' after scaling its diagonal to one."""
+    gram = information(problem, solved)
+    result = np.full(len(gram), np.inf)
+    for i, matrix in enumerate(gram):
+        kept = np.diag(matrix) > 0
+        if kept.any():
+            size = np.sqrt(np.diag(matrix)[kept])
+            values = np.linalg.eigvalsh(matrix[np.ix_(kept, kept)] / np.outer(size, size))
+            result[i] = values[-1] / values[0] if values[0] > 0 else np.inf
+    return result
+
+

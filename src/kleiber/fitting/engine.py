@@ -1,0 +1,135 @@
+"""From points and choices to optima: pose a problem, start it, solve it, for many rows at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kleiber.fitting import newton, space, start
+from kleiber.fitting.models import Powers, model_of
+from kleiber.fitting.newton import Solved
+from kleiber.fitting.objective import Objective, residuals
+from kleiber.fitting.problem import Data, Model, Space
+from kleiber.fitting.scale import TUNING, robust_scale
+from kleiber.fitting.space import Constraints
+from kleiber.laws.base import Array, Law
+
+SHARPEST = 1e-3  # the published Huber delta: also the robust first look of delta="auto"
+AUTO_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One law on one design: what every replicate, start and profile of a fit shares."""
+
+    law: Law
+    shift: Array
+    space: Space
+    model: Model
+    data: Data
+    runs: int
+
+    @property
+    def free(self) -> int:
+        """The number of free parameters."""
+        return self.space.Z.shape[1]
+
+    @property
+    def dof(self) -> int:
+        """Runs less free parameters: a run counts once, however often it was read."""
+        return self.runs - self.free
+
+    def having(self, **changes: object) -> Problem:
+        """Return the problem with other y, w or delta."""
+        return replace(self, data=replace(self.data, **changes))  # type: ignore[arg-type]
+
+    def z(self, phi: Array) -> Array:
+        """Return the predicted log-loss (B, n) of the data's points."""
+        return self.model.log_loss(self.space.theta(phi))
+
+    def residuals(self, phi: Array) -> Array:
+        """Return what the objective sees, (B, n)."""
+        return residuals(self.data.kind, self.z(phi), self.data.y)
+
+    def jacobian(self, phi: Array) -> Array:
+        """Return the derivative (B, F, n) of the residuals by the free coordinates."""
+        z, dz = self.model.gradient(self.space.theta(phi))
+        if self.data.kind == "raw":
+            dz = dz * np.exp(z)[:, None, :]
+        return self.space.Z.T @ dz
+
+    def at(self, phi: Array, logs: Array) -> tuple[Array, Array]:
+        """Return z (B, m) and dz/dphi (B, F, m) at raw log-predictors (P, m)."""
+        z, dz = self.law.gradient(self.space.theta(phi), logs - self.shift[:, None])
+        return z, self.space.Z.T @ dz
+
+    def raw_theta(self, phi: Array) -> Array:
+        """Return natural coordinates (B, K) for raw counts."""
+        return self.law.recentre(self.space.theta(phi), -self.shift)
+
+
+def pose(
+    law: Law,
+    logs: Array,
+    y: Array,
+    w: Array,
+    *,
+    runs: int,
+    objective: Objective,
+    delta: float | Array,
+    constraints: Constraints,
+) -> Problem:
+    """Return the problem of fitting ``law`` to raw log-predictors (P, n) and log-losses."""
+    shift = np.average(logs, axis=1, weights=w if w.ndim == 1 else None)
+    centred = logs - shift[:, None]
+    free = space.build(law, constraints, shift, float(np.mean(y)))
+    data = Data(centred, y, w, delta, objective)
+    return Problem(law, shift, free, model_of(law, centred), data, runs)
+
+
+def starts(problem: Problem, rows: int, *, extra: int = 0, seed: int = 0) -> Array:
+    """Return starts (rows, 1 + extra, F): the best of a global search first."""
+    if isinstance(problem.model, Powers):
+        return start.project(
+            problem.model.places, problem.data, problem.space, rows, extra=extra, seed=seed
+        )
+    return start.guess(problem.law, problem.model, problem.data, problem.space, rows, extra)
+
+
+def optimise(problem: Problem, rows: int = 1) -> Solved:
+    """Return the optimum of every row from its best start (three starts for laws without terms)."""
+    first = starts(problem, rows, extra=0 if isinstance(problem.model, Powers) else 2)
+    return best_of(problem, first)
+
+
+def best_of(problem: Problem, first: Array) -> Solved:
+    """Solve every start (B, S, F) and keep the best of each row."""
+    rows, many, free = first.shape
+    if many == 1:
+        return newton.solve(problem.model, problem.data, problem.space, first[:, 0])
+    index = np.repeat(np.arange(rows), many)
+    solved = newton.solve(
+        problem.model, problem.data.rows(index), problem.space, first.reshape(-1, free)
+    )
+    best = np.argmin(solved.objective.reshape(rows, many), axis=1) + np.arange(rows) * many
+    return Solved(*(getattr(solved, name)[best] for name in Solved.__annotations__))
+
+
+def auto_delta(problem: Problem, rows: int = 1) -> Array:
+    """Return delta (rows, 1) = 1.345 robust scales of the residuals.
+
+    The first look is the published delta of 1e-3, which no diverged run can pull; scale and
+    fit are then alternated until they agree.
+    """
+    dof = max(problem.dof, 1)
+    sharp = problem.having(delta=SHARPEST)
+    solved = optimise(sharp, rows)
+    w = np.broadcast_to(problem.data.w, (rows, problem.data.logs.shape[1]))
+    phi = solved.phi
+    delta = np.full((rows, 1), SHARPEST)
+    for _ in range(AUTO_ROUNDS):
+        delta = TUNING * robust_scale(sharp.residuals(phi), w, dof)[:, None]
+        current = problem.having(delta=delta)
+        phi = newton.solve(current.model, current.data, current.space, phi).phi
+    return delta

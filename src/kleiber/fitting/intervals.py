@@ -1,0 +1,157 @@
+"""Intervals of predictions, by four methods, for one fit or a batch of them.
+
+Bounds are for a *new run* (curve and noise of one run) or for the *mean* curve alone. The
+methods' coverage and width were measured in simulation: ``results/interval_coverage.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.errors import UsageError
+from kleiber.fitting.bootstrap import bootstrap, jackknife
+from kleiber.fitting.covariance import Noise, covariance, t_quantile
+from kleiber.fitting.engine import Problem
+from kleiber.fitting.newton import Solved
+from kleiber.fitting.profile import profile
+from kleiber.laws.base import Array
+
+Method = Literal["delta", "profile", "bootstrap", "jackknife"]
+METHODS: tuple[str, ...] = get_args(Method)
+DEFAULT: Method = "delta"
+
+
+def check_method(name: str) -> Method:
+    """Return a valid method's name or raise a UsageError that lists them."""
+    for known in get_args(Method):
+        if name == known:
+            return known
+    raise UsageError(
+        f"There is no interval method '{name}'; the methods are {', '.join(METHODS)}.",
+        remedy="Use one of those names with interval=… (--interval on the command line).",
+    )
+
+
+def check_level(level: float) -> float:
+    """Return a coverage level strictly between 0 and 1 or raise a UsageError."""
+    if not 0.0 < level < 1.0:
+        raise UsageError(
+            f"The level is {level:g}; it must lie between 0 and 1.",
+            remedy="Give for example level=0.9 (--level 0.9) for a 90 % interval.",
+        )
+    return level
+
+
+def prediction_bounds(
+    problem: Problem,
+    solved: Solved,
+    spread: Noise,
+    targets: Array,
+    level: float,
+    method: Method,
+    *,
+    mean: bool,
+    run: NDArray[np.int64],
+    replicates: int,
+    seed: int,
+) -> tuple[Array, Array]:
+    """Return lower and upper bounds (B, m), in nats, at raw log-predictors (P, m)."""
+    batch, m = len(solved.phi), targets.shape[1]
+    if problem.dof <= 0:
+        return np.full((batch, m), np.nan), np.full((batch, m), np.nan)
+    if method == "delta":
+        low, high = _delta(problem, solved, spread, targets, level, mean=mean)
+    elif method == "profile":
+        pairs = [
+            profile(problem, solved, spread, targets[:, [i]], level, mean=mean) for i in range(m)
+        ]
+        low, high = (np.stack([pair[side] for pair in pairs], axis=1) for side in (0, 1))
+    else:
+        low, high = np.empty((batch, m)), np.empty((batch, m))
+        for b in range(batch):
+            one = _row(problem, b)
+            args = (one, solved.phi[b : b + 1], spread.scale[b], targets, level, mean, run)
+            if method == "bootstrap":
+                low[b], high[b] = _bootstrap(*args, replicates, seed)
+            else:
+                low[b], high[b] = _jackknife(*args)
+    if problem.data.kind == "raw":
+        return low, high
+    return np.exp(low), np.exp(high)
+
+
+def _row(problem: Problem, b: int) -> Problem:
+    """Return the problem of one row of a batch."""
+    data = problem.data.rows(slice(b, b + 1))
+    y = data.y[0] if data.y.ndim == 2 else data.y
+    w = data.w[0] if data.w.ndim == 2 else data.w
+    delta = data.delta
+    if isinstance(delta, np.ndarray) and delta.ndim == 2:
+        delta = float(delta[0, 0])
+    return problem.having(y=y, w=w, delta=delta)
+
+
+def _centre(problem: Problem, phi: Array, targets: Array) -> tuple[Array, Array]:
+    """Return predictions (B, m) on the objective's scale and their gradient (B, F, m)."""
+    z, dz = problem.at(phi, targets)
+    if problem.data.kind == "raw":
+        return np.exp(z), dz * np.exp(z)[:, None, :]
+    return z, dz
+
+
+def _delta(
+    problem: Problem, solved: Solved, spread: Noise, targets: Array, level: float, *, mean: bool
+) -> tuple[Array, Array]:
+    """Add and subtract t standard errors of the linearised prediction."""
+    centre, gradient = _centre(problem, solved.phi, targets)
+    cov = covariance(problem, solved, spread)
+    variance = np.einsum("bim,bij,bjm->bm", gradient, cov, gradient)
+    if not mean:
+        variance = variance + (spread.scale**2)[:, None]
+    half = t_quantile(problem, level) * np.sqrt(variance)
+    return centre - half, centre + half
+
+
+def _bootstrap(
+    problem: Problem,
+    phi: Array,
+    scale: float,
+    targets: Array,
+    level: float,
+    mean: bool,
+    run: NDArray[np.int64],
+    replicates: int,
+    seed: int,
+) -> tuple[Array, Array]:
+    """Take percentiles of refits on resampled runs, each with a resampled residual added."""
+    draws, _ = _centre(problem, bootstrap(problem, run, replicates, seed).phi, targets)
+    if not mean:
+        rng = np.random.default_rng([seed, 1])
+        r = problem.residuals(phi)[0]
+        widened = r * np.sqrt(problem.runs / problem.dof)
+        chance = problem.data.w / problem.data.w.sum()
+        draws = draws - rng.choice(widened, size=(len(draws), 1), p=chance)
+    tail = 0.5 - 0.5 * level
+    low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
+    return low, high
+
+
+def _jackknife(
+    problem: Problem,
+    phi: Array,
+    scale: float,
+    targets: Array,
+    level: float,
+    mean: bool,
+    run: NDArray[np.int64],
+) -> tuple[Array, Array]:
+    """Use the spread of the fits that leave one run out (Tukey), with t quantiles."""
+    centre, _ = _centre(problem, phi, targets)
+    left_out, _ = _centre(problem, jackknife(problem, run).phi, targets)
+    runs = len(left_out)
+    variance = (runs - 1) / runs * np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
+    half = t_quantile(problem, level) * np.sqrt(variance + (0.0 if mean else scale**2))
+    return centre[0] - half, centre[0] + half

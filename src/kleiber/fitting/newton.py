@@ -1,0 +1,133 @@
+"""Batched damped Newton: many problems of one law and one design, moved together.
+
+Every row of the batch is one problem: a bootstrap replicate, a start, a hidden size. Rows
+that are done leave the batch. The exact Hessian is what makes it fast: with a Huber delta far
+below the noise most points sit on the linear branch, where Gauss-Newton and re-weighting
+crawl (57 iterations against 12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kleiber.fitting.problem import Data, Model, Space
+from kleiber.laws.base import Array
+
+MAX_ITERATIONS = 300
+RELATIVE_DECREASE = 1e-13  # predicted decrease over the objective at which a row is done
+BLOCK_ELEMENTS = 20_000  # rows x points of one block: its arrays stay in the cache
+LONGEST_STEP = 2.0  # in natural coordinates: a factor e^2 of a coefficient
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Optima of a batch of B rows.
+
+    ``phi`` (B, F) free coordinates; ``objective`` (B,); ``gradient`` (B,) the largest entry of
+    the gradient that no bound holds; ``hessian`` (B, F, F); ``converged`` and ``iterations`` (B,).
+    """
+
+    phi: Array
+    objective: Array
+    gradient: Array
+    hessian: Array
+    converged: Array
+    iterations: Array
+
+
+def solve(model: Model, data: Data, space: Space, start: Array) -> Solved:
+    """Minimise the objective of every row from ``start`` (B, F), block by block."""
+    rows = max(1, BLOCK_ELEMENTS // max(1, data.logs.shape[1]))
+    parts = [
+        _solve_block(model, data.rows(slice(i, i + rows)), space, start[i : i + rows])
+        for i in range(0, len(start), rows)
+    ]
+    return Solved(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in Solved.__annotations__)
+    )
+
+
+def held_by_bounds(phi: Array, gradient: Array, space: Space) -> Array:
+    """Return which coordinates (B, F) rest on a bound that the gradient pushes them against."""
+    return ((phi <= space.lower) & (gradient > 0)) | ((phi >= space.upper) & (gradient < 0))
+
+
+def _step(gradient: Array, hessian: Array, damping: Array, held: Array) -> tuple[Array, Array]:
+    """Return the damped Newton step (B, F) and the decrease it predicts (B,).
+
+    Each row is scaled by its own diagonal; negative curvature is turned round, and the
+    smallest curvature kept is 1e-12 of the largest (the ridge of log A and alpha is real).
+    """
+    free = ~held
+    size = hessian.shape[1]
+    diagonal = np.abs(np.einsum("bii->bi", hessian))
+    diagonal = np.where(held | (diagonal <= 0), 1.0, diagonal)
+    scale = 1.0 / np.sqrt(diagonal)
+    scaled = hessian * scale[:, :, None] * scale[:, None, :]
+    scaled *= free[:, :, None] & free[:, None, :]
+    scaled[:, range(size), range(size)] += held
+    pull = gradient * scale * free
+    curvature, basis = np.linalg.eigh(scaled)
+    steepness = np.abs(curvature)
+    firm = np.maximum(steepness, 1e-12 * steepness.max(axis=1, keepdims=True)) + damping[:, None]
+    along = np.einsum("bij,bi->bj", basis, pull) / firm
+    step = -np.einsum("bij,bj->bi", basis, along) * scale
+    return step, 0.5 * np.einsum("bj,bj->b", along * firm, along)
+
+
+class _Rows:
+    """The moving state of one block: where each row is and what it knows there."""
+
+    def __init__(self, start: Array) -> None:
+        batch, size = start.shape
+        self.phi = start.copy()
+        self.objective = np.full(batch, np.inf)
+        self.gradient = np.zeros((batch, size))
+        self.hessian = np.zeros((batch, size, size))
+        self.damping = np.full(batch, 1e-3)
+        self.iterations = np.zeros(batch)
+        self.converged = np.zeros(batch, dtype=bool)
+
+    def judge(self, rows: Array, trial: Array, f: Array, gradient: Array, hessian: Array) -> None:
+        """Accept the trials that lower the objective; damp the rows whose trial did not."""
+        better = f < self.objective[rows]
+        took, missed = rows[better], rows[~better]
+        self.phi[took], self.objective[took] = trial[better], f[better]
+        self.gradient[took], self.hessian[took] = gradient[better], hessian[better]
+        self.damping[took] *= 0.1
+        self.damping[missed] = np.maximum(self.damping[missed] * 10.0, 1e-6)
+        self.iterations[rows] += 1
+
+
+def _solve_block(model: Model, data: Data, space: Space, start: Array) -> Solved:
+    """Minimise one block of rows; see :func:`solve`."""
+    trial = np.clip(start, space.lower, space.upper)
+    state = _Rows(trial)
+    unconstrained = space.Z.shape[0] == space.Z.shape[1]
+    alive = np.arange(len(start))
+    with np.errstate(all="ignore"):
+        for _ in range(MAX_ITERATIONS):
+            f, g, h = model.derivatives(space.theta(trial), data.rows(alive))
+            state.judge(alive, trial, f, g @ space.Z, space.Z.T @ h @ space.Z)
+            if not np.all(np.isfinite(state.objective[alive])):
+                alive = alive[np.isfinite(state.objective[alive])]
+            phi, gradient = state.phi[alive], state.gradient[alive]
+            held = held_by_bounds(phi, gradient, space)
+            step, decrease = _step(gradient, state.hessian[alive], state.damping[alive], held)
+            done = decrease <= RELATIVE_DECREASE * (state.objective[alive] + 1e-300)
+            state.converged[alive[done]] = True
+            keep = ~(done | (state.damping[alive] > 1e12))
+            alive, phi, step = alive[keep], phi[keep], step[keep]
+            if not len(alive):
+                break
+            longest = np.abs(step).max(axis=1, keepdims=True)
+            step *= np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-300))
+            trial = model.retract(phi, step) if unconstrained else phi + step
+            trial = np.clip(trial, space.lower, space.upper)
+    held = held_by_bounds(state.phi, state.gradient, space)
+    slope = np.abs(np.where(held, 0.0, state.gradient)).max(axis=1, initial=0.0)
+    return Solved(
+        state.phi, state.objective, slope, state.hessian, state.converged, state.iterations
+    )

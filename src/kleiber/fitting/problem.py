@@ -1,0 +1,73 @@
+"""The pieces that the solver moves: data, free coordinates, and a model with derivatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from kleiber.fitting.objective import Objective
+from kleiber.laws.base import Array
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a batch is fitted to; ``y``, ``w`` and ``delta`` may differ by row or be shared.
+
+    ``logs`` is (P, n), centred; ``y`` (log-loss) and ``w`` are (n,) or (B, n); ``delta`` is a
+    number, (n,), (B, 1) or (B, n).
+    """
+
+    logs: Array
+    y: Array
+    w: Array
+    delta: float | Array
+    kind: Objective
+
+    def rows(self, index: slice | Array) -> Data:
+        """Return the data of some rows of the batch."""
+        delta = self.delta
+        if isinstance(delta, np.ndarray) and delta.ndim == 2:
+            delta = delta[index]
+        y = self.y[index] if self.y.ndim == 2 else self.y
+        w = self.w[index] if self.w.ndim == 2 else self.w
+        return Data(self.logs, y, w, delta, self.kind)
+
+
+@dataclass(frozen=True)
+class Space:
+    """The free coordinates ``phi`` of a problem: ``theta = phi Z' + origin`` within a box.
+
+    ``free`` names the places of theta that phi holds.
+    """
+
+    free: tuple[int, ...]
+    Z: Array
+    origin: Array
+    lower: Array
+    upper: Array
+
+    def theta(self, phi: Array) -> Array:
+        """Return full centred coordinates, shape (..., K), of free ones, shape (..., F)."""
+        return phi @ self.Z.T + self.origin
+
+
+class Model(Protocol):
+    """A law on given predictors, many parameter rows at once."""
+
+    def log_loss(self, theta: Array) -> Array:
+        """Return z (B, n) at theta (B, K)."""
+        ...
+
+    def gradient(self, theta: Array) -> tuple[Array, Array]:
+        """Return z (B, n) and dz (B, K, n)."""
+        ...
+
+    def derivatives(self, theta: Array, data: Data) -> tuple[Array, Array, Array]:
+        """Return the objective (B,), its gradient (B, K) and Hessian (B, K, K)."""
+        ...
+
+    def retract(self, theta: Array, step: Array) -> Array:
+        """Return the point that a step leads to: theta + step to first order."""
+        ...

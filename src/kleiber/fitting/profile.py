@@ -1,0 +1,88 @@
+"""Profile likelihood: how far a prediction can be pulled before the runs object.
+
+A pretended run at the target, with loss ``y*``, pulls the fit; the interval is every ``y*``
+that the runs accept at the level of an F test. For a straight line this is the t interval of
+a new observation; here it follows the law's curvature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kleiber.fitting import newton
+from kleiber.fitting.covariance import Noise, covariance, t_quantile
+from kleiber.fitting.engine import Problem
+from kleiber.fitting.models import model_of
+from kleiber.fitting.newton import Solved
+from kleiber.laws.base import Array
+
+SECANTS = 12
+TOLERANCE = 1e-3  # of the t quantile: far below what the data can tell
+HEAVY = 1e4  # the pretended run's weight when the mean curve, not a new run, is profiled
+
+
+def profile(
+    problem: Problem, solved: Solved, spread: Noise, target: Array, level: float, *, mean: bool
+) -> tuple[Array, Array]:
+    """Return bounds (B,) of the log-loss (of the loss, for objective "raw") at one target (P, 1)."""
+    quantile = t_quantile(problem, level)
+    centre, gradient = problem.at(solved.phi, target)
+    centre, gradient = centre[:, 0], gradient[:, :, 0]
+    if problem.data.kind == "raw":
+        centre, gradient = np.exp(centre), gradient * np.exp(centre)[:, None]
+    cov = covariance(problem, solved, spread)
+    variance = np.einsum("bi,bij,bj->b", gradient, cov, gradient)
+    half = quantile * np.sqrt(variance + (0.0 if mean else 1.0) * spread.scale**2)
+    pulled = _pull(problem, solved, spread, target, mean=mean)
+    return tuple(_root(pulled, centre, sign * half, quantile) for sign in (-1.0, 1.0))  # type: ignore[return-value]
+
+
+def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mean: bool):
+    """Return a function from the pretended loss (B,) to (deviance (B,), where the curve went)."""
+    batch, n = len(solved.phi), problem.data.logs.shape[1]
+    logs = np.concatenate([problem.data.logs, target - problem.shift[:, None]], axis=1)
+    model = model_of(problem.law, logs)
+    weight = spread.square / spread.slope * (HEAVY if mean else 1.0)
+    w = np.concatenate(
+        [np.broadcast_to(problem.data.w, (batch, n)), weight[:, None]], axis=1
+    )
+    delta = np.full((batch, n + 1), np.inf)
+    delta[:, :n] = problem.data.delta
+    y = np.concatenate([np.broadcast_to(problem.data.y, (batch, n)), np.zeros((batch, 1))], axis=1)
+    scaled = 2.0 * spread.slope / (spread.square * spread.scale**2)
+    raw = problem.data.kind == "raw"
+
+    def pulled(pretended: Array) -> tuple[Array, Array]:
+        y[:, n] = np.log(np.maximum(pretended, 1e-12)) if raw else pretended
+        data = replace(problem.data, logs=logs, y=y, w=w, delta=delta)
+        found = newton.solve(model, data, problem.space, solved.phi)
+        reached = model.log_loss(problem.space.theta(found.phi))[:, n]
+        reached = np.exp(reached) if raw else reached
+        own = 0.5 * weight * (reached - pretended) ** 2
+        rise = found.objective - (own if mean else 0.0) - solved.objective
+        return scaled * np.maximum(rise, 0.0), reached if mean else pretended
+
+    return pulled
+
+
+def _root(pulled, centre: Array, offset: Array, quantile: float) -> Array:
+    """Find where the square root of the deviance meets the t quantile, by secants in the offset."""
+    inner, inner_root = np.zeros_like(offset), np.zeros_like(offset)
+    outer = offset.copy()
+    result = centre + outer
+    for _ in range(SECANTS):
+        deviance, reached = pulled(centre + outer)
+        root = np.sqrt(deviance)
+        result = reached
+        if np.all(np.abs(root - quantile) <= TOLERANCE * quantile):
+            break
+        slope = (root - inner_root) / (outer - inner)
+        step = (quantile - root) / np.where(np.abs(slope) > 0, slope, np.nan)
+        fresh = outer + np.where(np.isfinite(step), step, 0.5 * outer)
+        fresh = np.clip(fresh / offset, 0.05, 20.0) * offset
+        moved = np.abs(root - quantile) > TOLERANCE * quantile
+        inner, inner_root = np.where(moved, outer, inner), np.where(moved, root, inner_root)
+        outer = np.where(moved, fresh, outer)
+    return result

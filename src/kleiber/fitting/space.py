@@ -1,0 +1,138 @@
+"""Fixed, tied and bounded parameters, as the free coordinates that the solver moves in.
+
+Parameters are fixed and tied in the units that users write (A for raw counts), while the
+solver works on centred logs, where ``log A`` becomes ``log A - alpha * mean(log N)``. Both
+are linear in natural coordinates, so every fix and every tie is one linear equation, and
+each equation removes one coordinate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kleiber.errors import UsageError
+from kleiber.fitting.problem import Space
+from kleiber.laws.base import Array, Law
+
+NEGLIGIBLE = 18.0  # a term below exp(-18) = 1.5e-8 of the loss is called zero: a bound
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What the user decided: values held, groups kept equal, boxes; in the users' units."""
+
+    fix: Mapping[str, float] = field(default_factory=dict[str, float])
+    tie: Sequence[tuple[str, str]] = ()
+    bounds: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict[str, tuple[float, float]]
+    )
+
+    def check(self, law: Law) -> None:
+        """Raise a UsageError for a name the law lacks, or a value that it cannot take."""
+        for name, held in self.fix.items():
+            parameter = law.parameters[law.index(name)]
+            if not np.isfinite(held) or held < parameter.lower or held > parameter.upper:
+                raise UsageError(
+                    f"{name} cannot be fixed at {held!r}: it lies in "
+                    f"[{parameter.lower:g}, {parameter.upper:g}].",
+                    remedy=f"Give another value with fix={{'{name}': …}} (--fix {name}=…).",
+                )
+        for first, second in self.tie:
+            kinds = {law.parameters[law.index(n)].kind for n in (first, second)}
+            if len(kinds) > 1 or first == second:
+                raise UsageError(
+                    f"{first} and {second} cannot be tied: only two coefficients or two "
+                    "exponents can be equal.",
+                    remedy="Tie for example alpha and beta (--tie alpha=beta).",
+                )
+        for name, (low, high) in self.bounds.items():
+            law.index(name)
+            if not low < high:
+                raise UsageError(
+                    f"The bounds of {name} are [{low:g}, {high:g}]: the lower must be smaller.",
+                    remedy="Give bounds as (lower, upper), or fix the parameter.",
+                )
+
+
+def affine(law: Law, shift: Array) -> tuple[Array, Array]:
+    """Return (matrix, offset) with ``raw theta = matrix @ centred theta + offset``."""
+    size = len(law.parameters)
+    offset = law.recentre(np.zeros(size), -shift)
+    return (law.recentre(np.eye(size), -shift) - offset).T, offset
+
+
+def build(law: Law, constraints: Constraints, shift: Array, level: float) -> Space:
+    """Return the free coordinates of a fit whose data has log-predictor means ``shift``.
+
+    ``level`` is the log of the typical loss: it says when a term is negligible.
+    """
+    constraints.check(law)
+    matrix, offset = affine(law, shift)
+    size = len(law.parameters)
+    rows: list[Array] = []
+    right: list[float] = []
+    for name, held in constraints.fix.items():
+        i = law.index(name)
+        rows.append(matrix[i])
+        right.append(law.parameters[i].to_natural(held) - offset[i])
+    for first, second in constraints.tie:
+        i, j = law.index(first), law.index(second)
+        rows.append(matrix[i] - matrix[j])
+        right.append(float(offset[j] - offset[i]))
+    basis, origin, free = _eliminate(law, rows, right, size)
+    lower, upper = _box(law, constraints, level)
+    return Space(tuple(free), basis, origin, lower[free], upper[free])
+
+
+def _eliminate(
+    law: Law, rows: list[Array], right: list[float], size: int
+) -> tuple[Array, Array, list[int]]:
+    """Solve each equation for one coordinate, coefficients before exponents, last one first."""
+    basis, origin = np.eye(size), np.zeros(size)
+    gone: list[int] = []
+    order = sorted(
+        range(size), key=lambda i: (law.parameters[i].kind != "coefficient", -i)
+    )
+    for row, target in zip(rows, right, strict=True):
+        current = row @ basis
+        rest = target - float(row @ origin)
+        pivot = next((i for i in order if abs(current[i]) > 1e-9 and i not in gone), None)
+        if pivot is None:
+            raise UsageError(
+                "The fixed and tied parameters contradict or repeat each other.",
+                remedy="Fix or tie each parameter once.",
+            )
+        share = -current / current[pivot]
+        share[pivot] = 0.0
+        column = basis[:, pivot].copy()
+        basis = basis + np.outer(column, share)
+        basis[:, pivot] = 0.0
+        origin = origin + column * rest / current[pivot]
+        gone.append(pivot)
+    free = [i for i in range(size) if i not in gone]
+    return basis[:, free], origin, free
+
+
+def _box(law: Law, constraints: Constraints, level: float) -> tuple[Array, Array]:
+    """Return the box of the centred natural coordinates; ties share the narrower box."""
+    lower = np.array([p.lower if not p.linear else -np.inf for p in law.parameters])
+    upper = np.array([p.upper if not p.linear else np.inf for p in law.parameters])
+    if law.terms is not None:
+        for term in law.terms:
+            lower[law.index(term.coefficient)] = level - NEGLIGIBLE
+    elif law.floor is not None:
+        lower[law.index(law.floor)] = level - NEGLIGIBLE
+    for name, (low, high) in constraints.bounds.items():
+        i = law.index(name)
+        if law.parameters[i].linear and name != law.floor:
+            continue  # a bound on a raw coefficient is not a box here: see fit.bounded
+        lower[i] = max(lower[i], law.parameters[i].to_natural(low))
+        upper[i] = min(upper[i], law.parameters[i].to_natural(high))
+    for first, second in constraints.tie:
+        i, j = law.index(first), law.index(second)
+        if not law.parameters[i].linear:
+            lower[[i, j]], upper[[i, j]] = max(lower[i], lower[j]), min(upper[i], upper[j])
+    return lower, upper

@@ -1,0 +1,57 @@
+"""The laws by name. A law is an equation with names, bounds and a gradient; it holds no data."""
+
+from __future__ import annotations
+
+import difflib
+
+from kleiber.errors import UsageError
+from kleiber.laws.base import Law, Parameter, Term
+from kleiber.laws.chinchilla import CHINCHILLA
+from kleiber.laws.kaplan import KAPLAN
+from kleiber.laws.outer import CHINCHILLA_OUTER
+from kleiber.laws.power import PARAMS_POWER, PARAMS_POWER_FLOOR, TOKENS_POWER, TOKENS_POWER_FLOOR
+from kleiber.laws.published import PUBLISHED, Published, published
+
+LAWS: tuple[Law, ...] = (
+    CHINCHILLA,
+    CHINCHILLA_OUTER,
+    KAPLAN,
+    PARAMS_POWER,
+    PARAMS_POWER_FLOOR,
+    TOKENS_POWER,
+    TOKENS_POWER_FLOOR,
+)
+
+
+def get(law: str | Law) -> Law:
+    """Return a law by its name (a Law passes through), or raise a UsageError listing the names."""
+    if isinstance(law, Law):
+        return law
+    by_name = {known.name: known for known in LAWS}
+    if law not in by_name:
+        near = difflib.get_close_matches(law, by_name, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise UsageError(
+            f"There is no law '{law}'; the laws are {', '.join(by_name)}.{hint}",
+            remedy="Use one of those names with law=… (--law on the command line).",
+        )
+    return by_name[law]
+
+
+__all__ = [
+    "CHINCHILLA",
+    "CHINCHILLA_OUTER",
+    "KAPLAN",
+    "LAWS",
+    "PARAMS_POWER",
+    "PARAMS_POWER_FLOOR",
+    "PUBLISHED",
+    "TOKENS_POWER",
+    "TOKENS_POWER_FLOOR",
+    "Law",
+    "Parameter",
+    "Published",
+    "Term",
+    "get",
+    "published",
+]
