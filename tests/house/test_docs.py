@@ -18,7 +18,9 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 def test_printed_outputs_are_up_to_date() -> None:
     command = [sys.executable, "-m", "cogapp", "--check", "--diff", *map(str, COGGED)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, f"run `make readme`:\n{done.stdout}{done.stderr}"
 
 
