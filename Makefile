@@ -18,7 +18,7 @@ demo: $(VENV)/.run  ## fit a sample's small runs, predict its largest, show how 
 	@$(BIN)/kleiber demo
 
 test: lint  ## all checks: lint, format, types, tests
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev  ## lint, format and types only
 	$(BIN)/ruff check .
