@@ -12,9 +12,13 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kleiber.errors import InputError, UsageError, ValuesError
+from kleiber.errors import InputError, KleiberError, UsageError, ValuesError
 from kleiber.runs import Runs
+from kleiber.runs.build import build_runs
+from kleiber.runs.readers import read_bytes
 
 COLUMNS = {"params": [1e8, 2e8, 4e8], "tokens": [2e9, 4e9, 8e9], "loss": [3.5, 3.25, 3.0]}
 ROWS = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*COLUMNS.values(), strict=True)]
@@ -70,6 +74,21 @@ def test_parquet(tmp_path: Path) -> None:
 )
 def test_tables_in_memory(table: object) -> None:
     same(Runs.read(table))
+
+
+def test_columns_of_every_kind() -> None:
+    frame = pl.DataFrame({**COLUMNS, "run": [1, 2, 3], "tags": [["x"], [], None]}).with_columns(
+        pl.col("params").cast(pl.Decimal(20, 2)), pl.col("tokens").cast(pl.UInt64)
+    )
+    same(Runs.read(frame))
+    same(Runs.read(frame.to_arrow()))
+    pandas = pd.DataFrame({**COLUMNS, "run": pd.Categorical(["a", "b", "c"])})
+    pandas["when"] = pd.Timestamp("2024-01-01")
+    same(Runs.read(pandas))
+    assert len(Runs.read(pandas.assign(loss=[3.5, None, 3.0]))) == 2
+    twice = pd.DataFrame(np.ones((1, 4)), columns=["params", "tokens", "loss", "loss"])
+    with pytest.raises(InputError, match="two columns of one name"):
+        Runs.read(twice)
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +201,9 @@ def test_places_that_are_no_files(tmp_path: Path) -> None:
         Runs.read(str(tmp_path))
     with pytest.raises(InputError, match="No file matches"):
         Runs.read(str(tmp_path / "*.csv"))
-    with pytest.raises(InputError):
-        Runs.read("a\0b.csv")
+    for path in ("a\0b.csv", ""):
+        with pytest.raises(InputError):
+            Runs.read(path)
 
 
 @pytest.mark.parametrize("source", [42, object(), None, [], {}, [1], {"params": 3}])
@@ -196,3 +216,43 @@ def test_an_object_column_is_not_evaluated(write) -> None:
     path = write('params,tokens,loss\n__import__("os").getcwd(),1e9,3\n')
     with pytest.raises(ValuesError, match="text in place of a number"):
         Runs.read(path)
+
+
+def read_or_refuse(data: bytes) -> None:
+    """Read bytes as a table; only errors of the package's own may come of it."""
+    try:
+        runs = build_runs(read_bytes(data, source="fuzz", file="fuzz"))
+    except KleiberError as error:
+        assert error.message
+        return
+    points = runs.points()
+    assert np.isfinite([points.params, points.tokens, points.loss]).all()
+    assert min(points.params.min(), points.tokens.min()) > 0
+    assert runs.describe().text()
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    read_or_refuse(data)
+
+
+CELL = st.one_of(
+    st.floats(allow_nan=True).map(str),
+    st.integers(-10, 10**12).map(str),
+    st.sampled_from(["", "NaN", "1.5B", "a", '"', "1e400", "-0", "[", "é", "0x10", "1e-320"]),
+    st.text(max_size=4),
+)
+HEADER = st.sampled_from(["params", "tokens", "loss", "N", "D", "C", "run", "step", "final", "x y"])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(HEADER, min_size=1, max_size=6), st.lists(st.lists(CELL, max_size=6), max_size=6))
+def test_any_cells_are_read_or_refused(header: list[str], rows: list[list[str]]) -> None:
+    fitted = [(row + [""] * len(header))[: len(header)] for row in rows]
+    lines = [",".join(["params", "tokens", "loss", *header])]
+    lines += [",".join(["1e8", "1e9", "3", *row]) for row in fitted]
+    read_or_refuse("\n".join(lines).encode())
+    read_or_refuse("\n".join([",".join(header), *map(",".join, fitted)]).encode())
+    objects = [dict(zip(header, row, strict=True)) for row in fitted]
+    read_or_refuse("\n".join(map(json.dumps, objects)).encode())

@@ -41,7 +41,7 @@ def test_a_unit_by_the_columns_name(name: str, unit: str, notes) -> None:
 
 
 def test_bits_per_byte_ask_for_the_ratio() -> None:
-    with pytest.raises(UnitError, match="'bpb'.*bytes") as caught:
+    with pytest.raises(UnitError, match=r"'bpb'.*bytes") as caught:
         losses([0.9], "bpb")
     assert "--unit bpb:" in caught.value.remedy
     assert losses([0.9], "bpb", unit="bpb:4").points().loss[0] == pytest.approx(3.6 * math.log(2))

@@ -167,7 +167,7 @@ def _optional(raw: Raw, field: str, choice: Choice) -> tuple[pl.Series, list[Not
 def _finished(frame: pl.DataFrame) -> pl.DataFrame:
     """Add which row ends each run, unless told, and each row's share of its run's tokens."""
     step = "step" if "step" in frame.columns else "tokens"
-    ordered = frame.with_row_index("__i__").sort("tokens", step, "loss", nulls_last=False)
+    ordered = frame.with_row_index("__i__").sort("tokens", step, "params", "loss")
     last = ordered.group_by("run").agg(pl.col("__i__").last())["__i__"]
     ends = frame.with_row_index("__i__")["__i__"].is_in(last.to_list())
     if "final" in frame.columns:

@@ -202,11 +202,10 @@ def _end_jumps(frame: pl.DataFrame) -> Iterator[Problem]:
     """Look for runs whose last reading breaks with those before it."""
     runs: list[str] = []
     for name, loss in _curves(frame):
-        tail = np.log(np.maximum(loss[-12:], 1e-12))
-        changes = np.diff(tail[:-1])
-        jump = abs(tail[-1] - tail[-2])
-        typical = float(np.median(np.abs(changes)))
-        if jump > max(0.05, 10 * typical, 2 * float(np.max(np.abs(changes)))):
+        changes = np.diff(np.log(np.maximum(loss[-12:], 1e-12)))
+        usual = np.abs(changes[:-1] - np.median(changes[:-1]))
+        jump = abs(float(changes[-1] - np.median(changes[-4:-1])))
+        if jump > max(0.05, 8 * float(np.median(usual)), 2 * float(np.max(usual))):
             runs.append(f"{name} ({loss[-2]:.4g} to {loss[-1]:.4g})")
     if runs:
         yield Problem(
@@ -219,7 +218,7 @@ def _end_jumps(frame: pl.DataFrame) -> Iterator[Problem]:
 def _curves(frame: pl.DataFrame, least: int = 6) -> Iterator[tuple[str, FloatArray]]:
     """Yield each run of at least so many rows with its losses in the order of tokens."""
     long = frame.filter(pl.len().over("run") >= least)
-    ordered = long.sort("run", "tokens", maintain_order=True)
+    ordered = long.sort("run", "tokens", "loss")
     for (name,), part in ordered.group_by(["run"], maintain_order=True):
         yield str(name), part["loss"].to_numpy()
 

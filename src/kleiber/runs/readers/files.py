@@ -53,6 +53,8 @@ def read_paths(paths: list[str]) -> Raw:
 
 
 def _matches(pattern: str) -> list[str]:
+    if not pattern:
+        raise InputError("The path is empty.", remedy="Give a file, or - for standard input.")
     if pattern == "-" or os.path.exists(pattern) or not glob.has_magic(pattern):
         return [pattern]
     found = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))

@@ -30,16 +30,22 @@ def frame_of(source: object) -> pl.DataFrame:
         return _of_columns({str(name): column for name, column in source.items()})
     if isinstance(source, Sequence) and not isinstance(source, (str, bytes)):
         return records_frame(list(source), source="The list given")
+    if isinstance(source, pl.DataFrame):
+        return source
     native: Any = source
     try:
         table = nw.from_native(native)
+        eager = table.collect() if isinstance(table, nw.LazyFrame) else table
+        return pl.DataFrame([_series(str(name), eager[name]) for name in eager.columns])
     except TypeError:
         raise InputError(
             f"Runs cannot be read from a {type(source).__name__}.",
             remedy="Give a path, a pandas, polars or pyarrow frame, or a dictionary of lists.",
         ) from None
-    eager = table.collect() if isinstance(table, nw.LazyFrame) else table
-    return pl.DataFrame([_series(str(name), eager[name]) for name in eager.columns])
+    except nw.exceptions.DuplicateError:
+        raise InputError(
+            "The frame has two columns of one name.", remedy="Give each column a name of its own."
+        ) from None
 
 
 def _of_columns(columns: Mapping[str, object]) -> pl.DataFrame:
@@ -62,7 +68,7 @@ def _of_columns(columns: Mapping[str, object]) -> pl.DataFrame:
 
 
 def _series(name: str, column: nw.Series[Any]) -> pl.Series:
-    if column.dtype.is_numeric() and not column.is_null().any():
+    if (column.dtype.is_float() or column.dtype.is_integer()) and not column.is_null().any():
         return pl.Series(name, column.to_numpy())
     return _of_values(name, column.to_list())
 
