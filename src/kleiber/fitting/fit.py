@@ -1,0 +1,286 @@
+"""The verb: runs and a law in, a Fit out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from kleiber.errors import FitError, UsageError
+from kleiber.fitting import engine, newton
+from kleiber.fitting.covariance import condition
+from kleiber.fitting.engine import Problem
+from kleiber.fitting.newton import Solved
+from kleiber.fitting.objective import Objective, check_objective
+from kleiber.fitting.result import Certificate, DataFacts, Fit, Status, pose_points
+from kleiber.fitting.space import Constraints
+from kleiber.laws import Law, get
+from kleiber.runs import Points, Runs
+from kleiber.units import format_count
+
+Delta = float | Literal["auto"]
+PointsChoice = Literal["auto", "finals", "all", "checkpoints"]
+EXTRA_STARTS = 9
+SAME_OPTIMUM = 1e-8  # relative: two starts this close in objective found the same optimum
+FLAT = 1e12  # condition of the scaled J W J' beyond which values are not identified
+
+
+def fit(
+    runs: object,
+    law: str | Law = "chinchilla",
+    *,
+    objective: str = "huber",
+    delta: Delta = "auto",
+    fix: Mapping[str, float] | None = None,
+    tie: Sequence[tuple[str, str]] = (),
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    points: PointsChoice = "auto",
+    seed: int = 0,
+    starts: int = 1 + EXTRA_STARTS,
+    bootstraps: int = 1000,
+) -> Fit:
+    """Fit a law to runs and say how sure the optimum is.
+
+    Parameters
+    ----------
+    runs
+        Runs, or anything that ``Runs.read`` takes.
+    objective
+        "huber" (sum of Huber losses of the log-loss residuals), "log" or "raw" (least squares
+        of the log-loss or of the loss).
+    delta
+        Huber's threshold: "auto" is 1.345 robust residual scales, 1e-3 is the published one.
+    fix, tie, bounds
+        Values to hold, pairs to keep equal, boxes to stay in; in raw counts and nats.
+    points
+        "finals" fits the end of every run, "all" also its checkpoints at a total weight of
+        one a run; "auto" takes finals where they suffice to identify the law.
+
+    Raises
+    ------
+    FitError
+        For too few runs, or runs in which a predictor of the law never changes.
+    """
+    chosen, kind = get(law), check_objective(objective)
+    table, selection = _choose(Runs.read(runs), chosen, points)
+    constraints = Constraints(dict(fix or {}), tuple(tie), dict(bounds or {}))
+    facts = DataFacts(
+        source=table.source,
+        unit=str(table.unit),
+        params_are=table.params_are,
+        family=table.families[0] if len(table.families) == 1 else None,
+        selection=selection,
+        synthetic=table.synthetic,
+        notes=tuple(note.message for note in table.notes),
+    )
+    return fit_points(
+        table.points(),
+        chosen,
+        objective=kind,
+        delta=delta,
+        constraints=constraints,
+        seed=seed,
+        starts=starts,
+        bootstraps=bootstraps,
+        data=facts,
+    )
+
+
+def fit_points(
+    points: Points,
+    law: Law,
+    *,
+    objective: Objective = "huber",
+    delta: Delta = "auto",
+    constraints: Constraints | None = None,
+    seed: int = 0,
+    starts: int = 1 + EXTRA_STARTS,
+    bootstraps: int = 1000,
+    data: DataFacts | None = None,
+) -> Fit:
+    """Fit a law to points; see :func:`fit`."""
+    held = constraints or Constraints()
+    problem = pose_points(law, points, objective, _first_delta(objective, delta), held)
+    _enough(problem, points)
+    if objective == "huber" and delta == "auto":
+        problem = problem.having(delta=float(engine.auto_delta(problem)[0, 0]))
+    problem, held, solved = _within_bounds(problem, points, held, starts, seed)
+    best = int(np.argmin(solved.objective))
+    one = _row(solved, best)
+    at_bound = _at_bound(problem, one, held)
+    certificate = _certify(problem, solved, one)
+    return Fit(
+        law=law,
+        values=law.values(problem.raw_theta(one.phi)[0]),
+        objective=float(one.objective[0]),
+        objective_name=objective,
+        delta=float(np.asarray(problem.data.delta)) if objective == "huber" else None,
+        delta_rule="auto" if delta == "auto" else "given",
+        status=_status(certificate, bool(one.converged[0]), at_bound),
+        certificate=certificate,
+        at_bound=at_bound,
+        seed=seed,
+        constraints=held,
+        points=points,
+        data=data or DataFacts(),
+        bootstraps=bootstraps,
+        _phi=one.phi[0],
+    )
+
+
+def _choose(runs: Runs, law: Law, points: PointsChoice) -> tuple[Runs, str]:
+    """Return the rows to fit and what they are called."""
+    if len(runs.families) > 1:
+        listed = ", ".join(runs.families[:8]) + (" …" if len(runs.families) > 8 else "")
+        raise UsageError(
+            f"The table holds {len(runs.families)} families ({listed}); one law has one family.",
+            remedy="Choose one with runs.select(family=…) (--family NAME).",
+        )
+    if points == "finals" or (points == "auto" and _finals_suffice(runs, law)):
+        return runs.select(points="finals"), "finals"
+    if points == "checkpoints":
+        return runs.select(points="checkpoints"), "checkpoints"
+    if points not in ("auto", "all"):
+        raise UsageError(
+            f"points='{points}' is not a choice; the choices are auto, finals, all, checkpoints.",
+            remedy="Use one of those (--points).",
+        )
+    return runs, "all"
+
+
+def _finals_suffice(runs: Runs, law: Law) -> bool:
+    """Whether the ends of the runs alone vary in every predictor and outnumber the parameters."""
+    finals = runs.select(points="finals").points()
+    if len(finals) < len(law.parameters) + 1:
+        return False
+    columns = {"params": finals.params, "tokens": finals.tokens}
+    return all(len(np.unique(columns[name])) >= 3 for name in law.predictors)
+
+
+def _first_delta(objective: Objective, delta: Delta) -> float:
+    """Return the delta to pose the problem with, or raise for one that means nothing."""
+    if objective != "huber":
+        if delta != "auto":
+            raise UsageError(
+                f"delta={delta} belongs to the Huber objective, and the objective is "
+                f"'{objective}'.",
+                remedy="Leave delta out, or use objective='huber' (--objective huber).",
+            )
+        return np.inf
+    if delta == "auto":
+        return engine.SHARPEST
+    if not (np.isfinite(delta) and delta > 0):
+        raise UsageError(
+            f"The Huber delta is {delta!r}; it must be a positive number.",
+            remedy="Give delta=1e-3 as published, or delta='auto' (--delta auto).",
+        )
+    return float(delta)
+
+
+def _enough(problem: Problem, points: Points) -> None:
+    """Raise a FitError where the runs cannot carry the law."""
+    law = problem.law
+    if len(points) <= problem.free:
+        raise FitError(
+            f"{len(points)} points cannot carry the {problem.free} free parameters of the law "
+            f"'{law.name}': at least {problem.free + 1} are needed.",
+            remedy="Add runs, fix parameters (--fix alpha=0.34), or fit a law of one variable "
+            "(--law tokens-power-floor).",
+        )
+    other = {"params": "tokens-power-floor", "tokens": "params-power-floor"}
+    columns = {"params": points.params, "tokens": points.tokens}
+    for term in law.terms or ():
+        name = term.predictor
+        free = [problem.law.index(n) in problem.space.free for n in (term.coefficient, term.exponent) if n]
+        if name is None or not all(free) or len(np.unique(columns[name])) > 1:
+            continue
+        raise FitError(
+            f"All {len(points)} points have {name} = {format_count(columns[name][0])}, so "
+            f"{term.coefficient} and {term.exponent} cannot be told from the floor.",
+            remedy=f"Add runs of other {name}, fit the other variable alone (--law {other[name]}), "
+            f"or fix both (--fix {term.coefficient}=…,{term.exponent}=…).",
+        )
+
+
+def _within_bounds(
+    problem: Problem, points: Points, held: Constraints, starts: int, seed: int
+) -> tuple[Problem, Constraints, Solved]:
+    """Solve; a bound on a raw coefficient that binds becomes a fix, and the rest is solved again.
+
+    Raw coefficients are no coordinate of the solver (it moves the term's size at the data's
+    centre), so their boxes are kept this way instead of by projection.
+    """
+    while True:
+        first = engine.starts(problem, 1, extra=max(starts - 1, 0), seed=seed)[0]
+        solved = newton.solve(problem.model, problem.data, problem.space, first)
+        best = solved.phi[[int(np.argmin(solved.objective))]]
+        values = problem.law.values(problem.raw_theta(best)[0])
+        broken = {
+            name: float(np.clip(values[name], low, high))
+            for name, (low, high) in held.bounds.items()
+            if name not in held.fix and not low <= values[name] * (1 + 1e-9) <= high * (1 + 2e-9)
+        }
+        if not broken:
+            return problem, held, solved
+        name = max(broken, key=lambda n: abs(np.log(values[n] / max(broken[n], 1e-300))))
+        held = Constraints({**held.fix, name: broken[name]}, held.tie, held.bounds)
+        delta = problem.data.delta
+        problem = pose_points(problem.law, points, problem.data.kind, delta, held)
+
+
+def _row(solved: Solved, i: int) -> Solved:
+    """Return one row as a batch of one."""
+    return Solved(*(getattr(solved, name)[i : i + 1] for name in Solved.__annotations__))
+
+
+def _at_bound(problem: Problem, one: Solved, held: Constraints) -> tuple[str, ...]:
+    """Return the names of the parameters that ended on a bound."""
+    space, phi = problem.space, one.phi[0]
+    edge = (phi <= space.lower + 1e-9) | (phi >= space.upper - 1e-9)
+    names = [problem.law.names[place] for place, on in zip(space.free, edge, strict=True) if on]
+    names += [n for n, box in held.bounds.items() if n in held.fix and held.fix[n] in box]
+    return tuple(names)
+
+
+def _certify(problem: Problem, solved: Solved, one: Solved) -> Certificate:
+    """Count how many starts agree and how many different optima they found."""
+    best = float(one.objective[0])
+    slack = SAME_OPTIMUM * abs(best) + 1e-15
+    agree = solved.objective <= best + slack
+    found = np.sort(solved.objective[solved.converged | agree])
+    distinct = 1 + int(np.sum(np.diff(found) > SAME_OPTIMUM * np.abs(found[1:]) + 1e-15))
+    return Certificate(
+        gradient=float(one.gradient[0]),
+        starts=len(solved.objective),
+        agreeing=int(agree.sum()),
+        optima=distinct,
+        condition=float(condition(problem, one)[0]),
+        iterations=int(solved.iterations.sum()),
+    )
+
+
+def _status(found: Certificate, converged: bool, at_bound: tuple[str, ...]) -> Status:
+    """Say how the fit ended."""
+    agreement = f"{found.agreeing} of {found.starts} independent starts agree"
+    if not converged:
+        return Status(
+            "not-converged",
+            f"did not converge: the gradient is still {found.gradient:.1g}; do not use the values",
+        )
+    if found.starts > 1 and found.agreeing == 1:
+        return Status(
+            "alone",
+            f"converged, but only 1 of {found.starts} starts found this, the lowest of "
+            f"{found.optima} optima; raise starts",
+        )
+    if at_bound:
+        names = " and ".join(at_bound)
+        return Status("at-bound", f"converged with {names} at a bound; {agreement}")
+    if found.condition > FLAT:
+        return Status(
+            "flat",
+            f"converged in a flat valley (condition {found.condition:.0e}): predictions near "
+            "the data hold, single parameters do not",
+        )
+    return Status("converged", f"converged: {agreement}, gradient {found.gradient:.0e}")

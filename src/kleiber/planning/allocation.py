@@ -1,0 +1,131 @@
+"""The best model size and token count for a compute budget, with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kleiber.errors import UsageError
+from kleiber.fitting import intervals
+from kleiber.fitting.bootstrap import bootstrap, jackknife
+from kleiber.fitting.covariance import covariance, t_quantile
+from kleiber.fitting.result import Fit, Interval
+from kleiber.laws.base import Array
+from kleiber.units import parse_count
+
+if TYPE_CHECKING:
+    from kleiber.fitting.intervals import Method
+
+FLOPS_PER_PARAM_TOKEN = 6.0
+_STEP = 1e-6
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The compute-optimal run of a budget under ``flops = 6 * params * tokens``.
+
+    ``exponent`` is how params grow with compute: ``params ~ flops^exponent``.
+    """
+
+    flops: float
+    params: float
+    tokens: float
+    tokens_per_param: float
+    loss: float
+    exponent: float
+    intervals: dict[str, Interval]
+    convention: str = "6 * params * tokens"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the allocation as plain data."""
+        content = asdict(self)
+        content["intervals"] = {name: box.to_dict() for name, box in self.intervals.items()}
+        box = next(iter(self.intervals.values()))
+        return {**content, "level": box.level, "interval_method": box.method}
+
+
+def allocate(
+    fit: Fit, flops: float | str, *, level: float = 0.9, method: str | None = None
+) -> Allocation:
+    """Return the params and tokens of least loss for a compute budget in FLOPs.
+
+    Closed form for every law whose optimum has one (Hoffmann et al. 2022, eq. 4). The
+    intervals carry the uncertainty of the fit; the loss's is that of a new run.
+    """
+    budget = parse_count(flops)
+    if fit.law.optimum is None:
+        raise UsageError(
+            f"The law '{fit.law.name}' reads only {', '.join(fit.law.predictors)}, so a budget "
+            "cannot be split by it.",
+            remedy="Fit a law of params and tokens (--law chinchilla).",
+        )
+    chosen = intervals.check_method(method or fit.default_interval)
+    if chosen == "profile":
+        raise UsageError(
+            "Profile intervals of an allocation are not built.",
+            remedy="Use delta, bootstrap or jackknife (--interval).",
+        )
+    best = _coordinates(fit, fit.solved.phi, budget)[0]
+    low, high = _bounds(fit, budget, level, chosen, best)
+    params, exponent = float(np.exp(best[0])), float(best[1])
+    tokens = budget / FLOPS_PER_PARAM_TOKEN / params
+    area = budget / FLOPS_PER_PARAM_TOKEN
+    predicted = fit.predict(params, tokens, level=level, method=chosen)
+
+    def box(lower: float, upper: float) -> Interval:
+        return Interval(float(lower), float(upper), level, chosen)
+
+    lowest, highest = np.exp(low[0]), np.exp(high[0])
+    return Allocation(
+        flops=budget,
+        params=params,
+        tokens=tokens,
+        tokens_per_param=tokens / params,
+        loss=predicted.value,
+        exponent=exponent,
+        intervals={
+            "params": box(lowest, highest),
+            "tokens": box(area / highest, area / lowest),
+            "tokens_per_param": box(area / highest**2, area / lowest**2),
+            "loss": box(predicted.lower, predicted.upper),
+            "exponent": box(low[1], high[1]),
+        },
+    )
+
+
+def _coordinates(fit: Fit, phi: Array, budget: float) -> Array:
+    """Return (B, 2): log of the best params, and its slope by log compute, at phi (B, F)."""
+    assert fit.law.optimum is not None
+    scale, slope = fit.law.optimum(fit.problem.raw_theta(phi))
+    return np.stack([scale + slope * np.log(budget / FLOPS_PER_PARAM_TOKEN), slope], axis=1)
+
+
+def _bounds(
+    fit: Fit, budget: float, level: float, method: Method, best: Array
+) -> tuple[Array, Array]:
+    """Return lower and upper (2,) of the coordinates."""
+    problem = fit.problem
+    if problem.dof <= 0:
+        return best * np.nan, best * np.nan
+    quantile = t_quantile(problem, intervals.check_level(level))
+    if method == "bootstrap":
+        refits = bootstrap(problem, fit.points.run, fit.bootstraps, fit.seed)
+        draws = _coordinates(fit, refits.phi, budget)
+        tail = 0.5 - 0.5 * level
+        low, high = np.nanquantile(draws, [tail, 1.0 - tail], axis=0)
+        return low, high
+    if method == "jackknife":
+        draws = _coordinates(fit, jackknife(problem, fit.points.run).phi, budget)
+        runs = len(draws)
+        variance = (runs - 1) / runs * np.sum((draws - draws.mean(axis=0)) ** 2, axis=0)
+    else:
+        phi = fit.solved.phi
+        steps = _STEP * np.eye(phi.shape[1])
+        ahead = _coordinates(fit, phi + steps, budget)
+        slope = (ahead - _coordinates(fit, phi - steps, budget)) / (2.0 * _STEP)
+        cov = covariance(problem, fit.solved, fit.spread)[0]
+        variance = np.einsum("fc,fg,gc->c", slope, cov, slope)
+    half = quantile * np.sqrt(variance)
+    return best - half, best + half
