@@ -19,7 +19,7 @@ from kleiber.fitting.objective import Objective
 from kleiber.fitting.space import Constraints
 from kleiber.laws.base import Array, Law
 from kleiber.runs.points import Points
-from kleiber.units import parse_count
+from kleiber.units import format_count, parse_count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,6 +56,18 @@ class Prediction:
     mean_upper: float
     level: float
     method: str
+
+    def sentence(self) -> str:
+        """Return the prediction as one line of text."""
+        counts = (("params", self.params), ("tokens", self.tokens))
+        where = " on ".join(f"{format_count(n)} {name}" for name, n in counts if n is not None)
+        if not np.isfinite(self.lower):
+            return f"{where}: {self.value:.4f} nats; no interval: too few runs for one"
+        return (
+            f"{where}: {self.value:.4f} nats; {self.level:.0%} of new runs lie in "
+            f"{self.lower:.4f} to {self.upper:.4f}, the curve in {self.mean_lower:.4f} to "
+            f"{self.mean_upper:.4f} ({self.method})"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as plain data."""

@@ -13,7 +13,7 @@ from kleiber.fitting.bootstrap import bootstrap, jackknife
 from kleiber.fitting.covariance import covariance, t_quantile
 from kleiber.fitting.result import Fit, Interval
 from kleiber.laws.base import Array
-from kleiber.units import parse_count
+from kleiber.units import format_count, parse_count
 
 if TYPE_CHECKING:
     from kleiber.fitting.intervals import Method
@@ -37,6 +37,23 @@ class Allocation:
     exponent: float
     intervals: dict[str, Interval]
     convention: str = "6 * params * tokens"
+
+    def text(self) -> str:
+        """Return the allocation as one sentence with its intervals."""
+        box = self.intervals
+
+        def span(name: str) -> str:
+            return f"{format_count(box[name].lower)} to {format_count(box[name].upper)}"
+
+        return (
+            f"{self.flops:.3g} FLOPs (6 x params x tokens): {format_count(self.params)} params "
+            f"({span('params')}) on {format_count(self.tokens)} tokens ({span('tokens')}), "
+            f"{self.tokens_per_param:.3g} tokens a param ({box['tokens_per_param'].lower:.3g} to "
+            f"{box['tokens_per_param'].upper:.3g}); loss {self.loss:.4f} nats "
+            f"({box['loss'].lower:.4f} to {box['loss'].upper:.4f}); params grow as FLOPs^"
+            f"{self.exponent:.3f} ({box['exponent'].lower:.3f} to {box['exponent'].upper:.3f}); "
+            f"{box['loss'].level:.0%} intervals"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the allocation as plain data."""

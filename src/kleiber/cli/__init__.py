@@ -1,0 +1,82 @@
+"""The command line: one verb a file, each a plain function over the Python call of its name.
+
+Verbs are loaded when they run, and heavy imports wait inside them: ``kleiber --help`` costs
+as little as it says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from kleiber import __version__
+from kleiber.errors import KleiberError, UsageError
+
+VERBS = {
+    "runs": "Show what a table of runs holds.",
+    "fit": "Fit a scaling law exactly and say how sure its values are.",
+    "predict": "Predict the loss of a run not yet trained.",
+    "allocate": "Split a compute budget into params and tokens.",
+    "study": "Re-make a result on real or simulated runs.",
+    "demo": "Hide the largest run of the sample, predict it, and look.",
+}
+STDIN = "<stdin>"  # a lone "-" would be read as an option
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def build() -> App:
+    """Return the command line with its verbs."""
+    app = App(
+        name="kleiber",
+        help="The laboratory for the scaling laws of language models.",
+        version=__version__,
+        help_format="plaintext",
+        default_parameter=Parameter(negative=()),
+    )
+    for name, said in VERBS.items():
+        app.command(f"kleiber.cli.{name}:{name}", name=name, help=said)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    wants_json = "--json" in arguments
+    tokens = [STDIN if argument == "-" else argument for argument in arguments]
+    try:
+        build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _fail(UsageError(_one_line(str(error)), remedy="See kleiber --help."), wants_json)
+    except KleiberError as error:
+        return _fail(error, wants_json)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    return OK
+
+
+def _one_line(text: str) -> str:
+    """Return a message without boxes and line breaks."""
+    return " ".join(text.split())
+
+
+def _fail(error: KleiberError, wants_json: bool) -> int:
+    """Say what went wrong, once, in the shape that was asked for."""
+    if wants_json:
+        print(json.dumps(error.to_dict(), indent=2))
+    else:
+        print(f"kleiber: {error.message}", file=sys.stderr)
+        if error.remedy:
+            print(f"  {error.remedy}", file=sys.stderr)
+    return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))

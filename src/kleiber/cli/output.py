@@ -1,0 +1,56 @@
+"""Where words go: data on stdout, talk on stderr, JSON alone when it is asked for."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kleiber.fitting import Fit, Prediction
+    from kleiber.judging import Finding
+    from kleiber.runs import Runs
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object; unknown numbers are null."""
+    from kleiber.fitting.store import plain
+
+    print(json.dumps(plain(content), indent=2))
+
+
+def say(text: str) -> None:
+    """Talk on stderr."""
+    print(text, file=sys.stderr)
+
+
+def say_notes(runs: Runs) -> None:
+    """Say on stderr what reading the table took: guesses, conversions, omissions."""
+    for note in runs.notes:
+        say(f"{note.kind}: {note.message}")
+
+
+def command() -> str:
+    """Return the command line that makes this output again."""
+    return shlex.join(["kleiber", *sys.argv[1:]])
+
+
+def findings_text(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    """Return findings as labelled lines of a report."""
+    return [
+        (f"{f.code} {f.severity}", f"{f.title}: {f.message} {f.remedy}") for f in findings
+    ]
+
+
+def save_plot(
+    path: str, fit: Fit, prediction: Prediction | None = None, level: float = 0.9
+) -> Path:
+    """Draw the fit to a file and say where it is."""
+    from kleiber.charts import draw_fit, save_chart
+
+    target = Path(path)
+    save_chart(draw_fit(fit, prediction=prediction, level=level), target)
+    say(f"drew {target}")
+    return target

@@ -1,0 +1,57 @@
+"""kleiber predict: the loss of a run not yet trained."""
+
+from __future__ import annotations
+
+from kleiber.cli.options import Files, Fitting, Intervals, Reading
+from kleiber.cli.output import command, findings_text, print_json, save_plot
+from kleiber.cli.source import saved_or_made
+
+
+def predict(
+    files: Files,
+    /,
+    *,
+    params: str | None = None,
+    tokens: str | None = None,
+    reading: Reading | None = None,
+    fitting: Fitting | None = None,
+    intervals: Intervals | None = None,
+    plot: str | None = None,
+    json: bool = False,
+) -> None:
+    """Predict the loss of a run from a table or a saved fit, with the interval of a new run.
+
+    Parameters
+    ----------
+    params
+        Model size to predict, such as 7e9 or 7B.
+    tokens
+        Training tokens to predict, such as 140e9 or 140B.
+    plot
+        Draw loss against compute with the band and the prediction, to .svg, .png or .html.
+    json
+        Print one JSON object instead of text.
+    """
+    from kleiber.judging import check
+
+    asked = intervals or Intervals()
+    made = saved_or_made(files, reading, fitting, asked.bootstraps or 0, quiet=json)
+    found = made.predict(params, tokens, level=asked.level, method=asked.method)
+    findings = check(made, found)
+    if json:
+        content = made.to_dict(asked.level, asked.method)
+        content |= {
+            **found.to_dict(),
+            "schema": "kleiber.predict/1",
+            "findings": [finding.to_dict() for finding in findings],
+            "command": command(),
+        }
+        print_json(content)
+    else:
+        print(found.sentence())
+        if made.data.synthetic:
+            print("SYNTHETIC DATA: generated from a known law, no model was trained")
+        for code, text in findings_text(findings):
+            print(f"{code}  {text}")
+    if plot:
+        save_plot(plot, made, found, asked.level)
