@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kleiber.fitting.engine import Problem, optimise
 from kleiber.fitting.newton import Solved
@@ -12,13 +11,13 @@ from kleiber.laws.base import Array
 CHUNK_ELEMENTS = 1_000_000  # replicates x points whose weights are held at one time
 
 
-def bootstrap(problem: Problem, run: NDArray[np.int64], replicates: int, seed: int) -> Solved:
-    """Refit on ``replicates`` resamples of whole runs; ``run`` (n,) says whose each point is.
+def bootstrap(problem: Problem, replicates: int, seed: int) -> Solved:
+    """Refit on ``replicates`` resamples of whole runs.
 
     Each replicate starts from its own global search, so none inherits the fit's optimum.
     """
     rng = np.random.default_rng(seed)
-    runs = int(run.max()) + 1
+    run, runs = problem.run, problem.runs
     chunk = max(1, CHUNK_ELEMENTS // len(run))
     parts: list[Solved] = []
     for i in range(0, replicates, chunk):
@@ -27,9 +26,9 @@ def bootstrap(problem: Problem, run: NDArray[np.int64], replicates: int, seed: i
     return _joined(parts)
 
 
-def jackknife(problem: Problem, run: NDArray[np.int64]) -> Solved:
+def jackknife(problem: Problem) -> Solved:
     """Refit with each run left out in turn; row i lacks run i."""
-    runs = int(run.max()) + 1
+    run, runs = problem.run, problem.runs
     chunk = max(1, CHUNK_ELEMENTS // len(run))
     parts = [
         _refit(problem, (run[None, :] != np.arange(i, min(i + chunk, runs))[:, None]).astype(float))

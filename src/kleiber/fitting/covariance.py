@@ -1,8 +1,8 @@
 """The delta method: how far the optimum could have moved, from the curvature at it.
 
-Every run is worth one observation, so with run weights ``W`` (sum = runs) and residual scale
-``s`` the covariance is ``s^2 v (J W J')^-1``; ``v >= 1`` is what a Huber delta loses against
-least squares on normal noise (pi/2 for a delta far below the noise: least absolute errors).
+With weights ``W`` that sum to the number of independent observations and residual scale ``s``
+the covariance is ``s^2 v (J W J')^-1``; ``v >= 1`` is what a Huber delta loses against least
+squares on normal noise (pi/2 for a delta far below the noise: least absolute errors).
 """
 
 from __future__ import annotations
@@ -20,14 +20,23 @@ from kleiber.laws.base import Array
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of a batch of fits: scale (B,), and the moments of the clipped normal.
+    """The noise of a batch of fits, each (B,).
 
-    ``square = E[clip(Z, c)^2]`` and ``slope = P(|Z| <= c)`` at ``c = delta / scale``.
+    ``scale`` of one observation; ``square = E[clip(Z, c)^2]`` and ``slope = P(|Z| <= c)`` of a
+    normal Z at ``c = delta / scale``; ``worth``, independent observations per run; ``dof``,
+    observations less free parameters.
     """
 
     scale: Array
     square: Array
     slope: Array
+    worth: Array
+    dof: Array
+
+    @property
+    def known(self) -> bool:
+        """Whether every row has an observation left to judge the noise by."""
+        return bool(np.all(self.dof > 0))
 
     @property
     def loss_of_efficiency(self) -> Array:
@@ -36,24 +45,26 @@ class Noise:
 
 
 def noise(problem: Problem, phi: Array) -> Noise:
-    """Return the residual scale at phi (B, F); all NaN where no run is left to judge by."""
-    if problem.dof <= 0:
-        nan = np.full(len(phi), np.nan)
-        return Noise(nan, nan, nan)
+    """Return the noise at phi (B, F); its scale is NaN where nothing is left to judge by."""
     r = problem.residuals(phi)
+    worth = problem.observations(r)
+    dof = worth - problem.free
+    if np.any(dof <= 0):
+        nan = np.full(len(phi), np.nan)
+        return Noise(nan, nan, nan, worth / problem.runs, dof)
     if problem.data.kind == "huber":
-        scale = robust_scale(r, problem.data.w, problem.dof)
+        scale = robust_scale(r, problem.data.w, worth, dof)
         delta = np.broadcast_to(np.asarray(problem.data.delta), (len(phi), 1))[:, 0]
-        shortening = np.sqrt(problem.runs / problem.dof)
-        square, slope = clipped_moments(delta / scale * shortening)
-        return Noise(scale, square, np.maximum(slope, 1e-6))
-    scale = np.sqrt(np.sum(problem.data.w * r * r, axis=-1) / problem.dof)
-    return Noise(scale, np.ones_like(scale), np.ones_like(scale))
+        square, slope = clipped_moments(delta / scale * np.sqrt(worth / dof))
+        return Noise(scale, square, np.maximum(slope, 1e-6), worth / problem.runs, dof)
+    square = np.sum(problem.data.w * r * r, axis=-1) * worth / problem.runs
+    one = np.ones(len(phi))
+    return Noise(np.sqrt(square / dof), one, one, worth / problem.runs, dof)
 
 
-def t_quantile(problem: Problem, level: float) -> float:
-    """Return the two-sided t quantile at the fit's degrees of freedom; NaN without any."""
-    return float(stdtrit(problem.dof, 0.5 + 0.5 * level)) if problem.dof > 0 else np.nan
+def t_quantile(spread: Noise, level: float) -> Array:
+    """Return the two-sided t quantiles (B,) at the degrees of freedom; NaN without any."""
+    return stdtrit(np.where(spread.dof > 0, spread.dof, np.nan), 0.5 + 0.5 * level)
 
 
 def information(problem: Problem, solved: Solved) -> Array:
@@ -73,7 +84,7 @@ def covariance(problem: Problem, solved: Solved, spread: Noise) -> Array:
     scale = np.where(diagonal > 0, 1.0 / np.maximum(diagonal, 1e-300), 0.0)
     scaled = gram * scale[:, :, None] * scale[:, None, :]
     inverse = np.linalg.pinv(scaled, rcond=1e-14, hermitian=True)
-    variance = spread.scale**2 * spread.loss_of_efficiency
+    variance = spread.scale**2 * spread.loss_of_efficiency / spread.worth
     return inverse * scale[:, :, None] * scale[:, None, :] * variance[:, None, None]
 
 

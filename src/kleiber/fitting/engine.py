@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kleiber.fitting import newton, space, start
+from kleiber.fitting.independence import observations
 from kleiber.fitting.models import Powers, model_of
 from kleiber.fitting.newton import Solved
 from kleiber.fitting.objective import Objective, residuals
@@ -28,6 +30,7 @@ class Problem:
     space: Space
     model: Model
     data: Data
+    run: NDArray[np.int64]
     runs: int
 
     @property
@@ -35,10 +38,9 @@ class Problem:
         """The number of free parameters."""
         return self.space.Z.shape[1]
 
-    @property
-    def dof(self) -> int:
-        """Runs less free parameters: a run counts once, however often it was read."""
-        return self.runs - self.free
+    def observations(self, r: Array) -> Array:
+        """Return how many independent observations (B,) residuals (B, n) amount to."""
+        return observations(r, self.run, self.data.logs.sum(axis=0))
 
     def having(self, **changes: object) -> Problem:
         """Return the problem with other y, w or delta."""
@@ -75,7 +77,7 @@ def pose(
     y: Array,
     w: Array,
     *,
-    runs: int,
+    run: NDArray[np.int64],
     objective: Objective,
     delta: float | Array,
     constraints: Constraints,
@@ -85,7 +87,8 @@ def pose(
     centred = logs - shift[:, None]
     free = space.build(law, constraints, shift, float(np.mean(y)))
     data = Data(centred, y, w, delta, objective)
-    return Problem(law, shift, free, model_of(law, centred), data, runs)
+    runs = int(run.max()) + 1
+    return Problem(law, shift, free, model_of(law, centred), data, run, runs)
 
 
 def starts(problem: Problem, rows: int, *, extra: int = 0, seed: int = 0) -> Array:
@@ -122,14 +125,16 @@ def auto_delta(problem: Problem, rows: int = 1) -> Array:
     The first look is the published delta of 1e-3, which no diverged run can pull; scale and
     fit are then alternated until they agree.
     """
-    dof = max(problem.dof, 1)
     sharp = problem.having(delta=SHARPEST)
     solved = optimise(sharp, rows)
     w = np.broadcast_to(problem.data.w, (rows, problem.data.logs.shape[1]))
     phi = solved.phi
     delta = np.full((rows, 1), SHARPEST)
     for _ in range(AUTO_ROUNDS):
-        delta = TUNING * robust_scale(sharp.residuals(phi), w, dof)[:, None]
+        r = sharp.residuals(phi)
+        worth = problem.observations(r)
+        dof = np.maximum(worth - problem.free, 1.0)
+        delta = TUNING * robust_scale(r, w, worth, dof)[:, None]
         current = problem.having(delta=delta)
         phi = newton.solve(current.model, current.data, current.space, phi).phi
     return delta

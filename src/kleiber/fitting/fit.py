@@ -23,6 +23,8 @@ Delta = float | Literal["auto"]
 PointsChoice = Literal["auto", "finals", "all", "checkpoints"]
 EXTRA_STARTS = 9
 SAME_OPTIMUM = 1e-8  # relative: two starts this close in objective found the same optimum
+LEAST_SPAN = 2.0  # finals whose predictor varies by less cannot measure its exponent
+SAME = 0.01  # log units within which a predictor is one value
 FLAT = 1e12  # condition of the scaled J W J' beyond which values are not identified
 
 
@@ -155,7 +157,7 @@ def _finals_suffice(runs: Runs, law: Law) -> bool:
     if len(finals) < len(law.parameters) + 1:
         return False
     columns = {"params": finals.params, "tokens": finals.tokens}
-    return all(len(np.unique(columns[name])) >= 3 for name in law.predictors)
+    return all(np.ptp(np.log(columns[name])) >= np.log(LEAST_SPAN) for name in law.predictors)
 
 
 def _first_delta(objective: Objective, delta: Delta) -> float:
@@ -193,7 +195,7 @@ def _enough(problem: Problem, points: Points) -> None:
     for term in law.terms or ():
         name = term.predictor
         free = [problem.law.index(n) in problem.space.free for n in (term.coefficient, term.exponent) if n]
-        if name is None or not all(free) or len(np.unique(columns[name])) > 1:
+        if name is None or not all(free) or np.ptp(np.log(columns[name])) > SAME:
             continue
         raise FitError(
             f"All {len(points)} points have {name} = {format_count(columns[name][0])}, so "

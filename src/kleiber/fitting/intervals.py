@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kleiber.errors import UsageError
 from kleiber.fitting.bootstrap import bootstrap, jackknife
@@ -54,13 +53,12 @@ def prediction_bounds(
     method: Method,
     *,
     mean: bool,
-    run: NDArray[np.int64],
     replicates: int,
     seed: int,
 ) -> tuple[Array, Array]:
     """Return lower and upper bounds (B, m), in nats, at raw log-predictors (P, m)."""
     batch, m = len(solved.phi), targets.shape[1]
-    if problem.dof <= 0:
+    if not spread.known:
         return np.full((batch, m), np.nan), np.full((batch, m), np.nan)
     if method == "delta":
         low, high = _delta(problem, solved, spread, targets, level, mean=mean)
@@ -73,7 +71,8 @@ def prediction_bounds(
         low, high = np.empty((batch, m)), np.empty((batch, m))
         for b in range(batch):
             one = _row(problem, b)
-            args = (one, solved.phi[b : b + 1], spread.scale[b], targets, level, mean, run)
+            own = Noise(*(getattr(spread, k)[b : b + 1] for k in Noise.__annotations__))
+            args = (one, solved.phi[b : b + 1], own, targets, level, mean)
             if method == "bootstrap":
                 low[b], high[b] = _bootstrap(*args, replicates, seed)
             else:
@@ -111,27 +110,26 @@ def _delta(
     variance = np.einsum("bim,bij,bjm->bm", gradient, cov, gradient)
     if not mean:
         variance = variance + (spread.scale**2)[:, None]
-    half = t_quantile(problem, level) * np.sqrt(variance)
+    half = t_quantile(spread, level)[:, None] * np.sqrt(variance)
     return centre - half, centre + half
 
 
 def _bootstrap(
     problem: Problem,
     phi: Array,
-    scale: float,
+    spread: Noise,
     targets: Array,
     level: float,
     mean: bool,
-    run: NDArray[np.int64],
     replicates: int,
     seed: int,
 ) -> tuple[Array, Array]:
     """Take percentiles of refits on resampled runs, each with a resampled residual added."""
-    draws, _ = _centre(problem, bootstrap(problem, run, replicates, seed).phi, targets)
+    draws, _ = _centre(problem, bootstrap(problem, replicates, seed).phi, targets)
     if not mean:
         rng = np.random.default_rng([seed, 1])
         r = problem.residuals(phi)[0]
-        widened = r * np.sqrt(problem.runs / problem.dof)
+        widened = r * np.sqrt(1.0 + problem.free / spread.dof[0])
         chance = problem.data.w / problem.data.w.sum()
         draws = draws - rng.choice(widened, size=(len(draws), 1), p=chance)
     tail = 0.5 - 0.5 * level
@@ -142,16 +140,16 @@ def _bootstrap(
 def _jackknife(
     problem: Problem,
     phi: Array,
-    scale: float,
+    spread: Noise,
     targets: Array,
     level: float,
     mean: bool,
-    run: NDArray[np.int64],
 ) -> tuple[Array, Array]:
     """Use the spread of the fits that leave one run out (Tukey), with t quantiles."""
     centre, _ = _centre(problem, phi, targets)
-    left_out, _ = _centre(problem, jackknife(problem, run).phi, targets)
+    left_out, _ = _centre(problem, jackknife(problem).phi, targets)
     runs = len(left_out)
     variance = (runs - 1) / runs * np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
-    half = t_quantile(problem, level) * np.sqrt(variance + (0.0 if mean else scale**2))
+    noise = 0.0 if mean else float(spread.scale[0]) ** 2
+    half = float(t_quantile(spread, level)[0]) * np.sqrt(variance + noise)
     return centre[0] - half, centre[0] + half

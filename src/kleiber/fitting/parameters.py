@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kleiber.fitting import newton, space
 from kleiber.fitting.bootstrap import bootstrap, jackknife
@@ -26,23 +25,22 @@ def bounds(
     level: float,
     method: Method,
     *,
-    run: NDArray[np.int64],
     constraints: Constraints,
     replicates: int,
     seed: int,
 ) -> tuple[Array, Array]:
     """Return lower and upper natural coordinates (K,) of one fit (a batch of one)."""
     centre = problem.raw_theta(solved.phi)[0]
-    if problem.dof <= 0:
+    if not spread.known:
         return np.full_like(centre, np.nan), np.full_like(centre, np.nan)
-    quantile = t_quantile(problem, level)
+    quantile = float(t_quantile(spread, level)[0])
     if method == "bootstrap":
-        draws = problem.raw_theta(bootstrap(problem, run, replicates, seed).phi)
+        draws = problem.raw_theta(bootstrap(problem, replicates, seed).phi)
         tail = 0.5 - 0.5 * level
         low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
         return low, high
     if method == "jackknife":
-        draws = problem.raw_theta(jackknife(problem, run).phi)
+        draws = problem.raw_theta(jackknife(problem).phi)
         variance = (len(draws) - 1) / len(draws) * np.sum((draws - draws.mean(axis=0)) ** 2, axis=0)
         return centre - quantile * np.sqrt(variance), centre + quantile * np.sqrt(variance)
     error = standard_errors(problem, solved, spread)
@@ -96,7 +94,9 @@ class _Deviance:
     ) -> None:
         self.problem, self.name, self.constraints = problem, name, constraints
         self.base = float(solved.objective[0])
-        self.unit = float(2.0 * spread.slope[0] / (spread.square[0] * spread.scale[0] ** 2))
+        self.unit = float(
+            2.0 * spread.worth[0] * spread.slope[0] / (spread.square[0] * spread.scale[0] ** 2)
+        )
         self.theta = problem.space.theta(solved.phi)
 
     def at(self, coordinate: float) -> float:

@@ -27,7 +27,7 @@ def profile(
     problem: Problem, solved: Solved, spread: Noise, target: Array, level: float, *, mean: bool
 ) -> tuple[Array, Array]:
     """Return bounds (B,) of the log-loss (of the loss, for objective "raw") at one target (P, 1)."""
-    quantile = t_quantile(problem, level)
+    quantile = t_quantile(spread, level)
     centre, gradient = problem.at(solved.phi, target)
     centre, gradient = centre[:, 0], gradient[:, :, 0]
     if problem.data.kind == "raw":
@@ -44,14 +44,14 @@ def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mea
     batch, n = len(solved.phi), problem.data.logs.shape[1]
     logs = np.concatenate([problem.data.logs, target - problem.shift[:, None]], axis=1)
     model = model_of(problem.law, logs)
-    weight = spread.square / spread.slope * (HEAVY if mean else 1.0)
+    weight = spread.square / spread.slope / spread.worth * (HEAVY if mean else 1.0)
     w = np.concatenate(
         [np.broadcast_to(problem.data.w, (batch, n)), weight[:, None]], axis=1
     )
     delta = np.full((batch, n + 1), np.inf)
     delta[:, :n] = problem.data.delta
     y = np.concatenate([np.broadcast_to(problem.data.y, (batch, n)), np.zeros((batch, 1))], axis=1)
-    scaled = 2.0 * spread.slope / (spread.square * spread.scale**2)
+    scaled = 2.0 * spread.worth * spread.slope / (spread.square * spread.scale**2)
     raw = problem.data.kind == "raw"
 
     def pulled(pretended: Array) -> tuple[Array, Array]:
@@ -67,7 +67,7 @@ def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mea
     return pulled
 
 
-def _root(pulled, centre: Array, offset: Array, quantile: float) -> Array:
+def _root(pulled, centre: Array, offset: Array, quantile: Array) -> Array:
     """Find where the square root of the deviance meets the t quantile, by secants in the offset."""
     inner, inner_root = np.zeros_like(offset), np.zeros_like(offset)
     outer = offset.copy()

@@ -141,6 +141,9 @@ def _floor_line(fit: Fit, box: Interval) -> str:
 def _noise_line(fit: Fit) -> str:
     """Return the scatter of a run around the law."""
     if not np.isfinite(fit.noise):
-        return "unknown: no more runs than free parameters"
+        return "unknown: the runs are worth no more observations than there are free parameters"
     unit = f"{fit.noise:.2g} nats" if fit.objective_name == "raw" else f"{100 * fit.noise:.2g} %"
-    return f"a run lies {unit} from the law (robust scale, {fit.problem.dof} degrees of freedom)"
+    dof = float(fit.spread.dof[0])
+    worth = dof + fit.problem.free
+    seen = "" if len(fit.points) == fit.n_runs else f", checkpoints worth {worth:.0f} observations"
+    return f"a run lies {unit} from the law (robust scale, {dof:.0f} degrees of freedom{seen})"

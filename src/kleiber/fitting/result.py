@@ -229,7 +229,6 @@ class Fit:
             self.spread,
             intervals.check_level(level),
             chosen,
-            run=self.points.run,
             constraints=self.constraints,
             replicates=self.bootstraps,
             seed=self.seed,
@@ -299,8 +298,7 @@ class Fit:
                 intervals.check_level(level),
                 chosen,
                 mean=mean,
-                run=self.points.run,
-                replicates=self.bootstraps,
+                    replicates=self.bootstraps,
                 seed=self.seed,
             )
             for mean in (False, True)
@@ -357,7 +355,7 @@ def pose_points(
         logs,
         np.log(points.loss),
         points.weight,
-        runs=points.n_runs,
+        run=points.run,
         objective=objective,
         delta=delta,
         constraints=constraints,

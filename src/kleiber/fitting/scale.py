@@ -27,16 +27,17 @@ def clipped_moments(c: float | Array) -> tuple[Array, Array]:
     return np.where(np.isfinite(c), square, 1.0), inside
 
 
-def robust_scale(r: Array, w: Array, dof: int) -> Array:
-    """Return Proposal 2's scale, shape (B,), of residuals (B, n) with run weights.
+def robust_scale(r: Array, w: Array, worth: Array, dof: Array) -> Array:
+    """Return Proposal 2's scale, shape (B,), of residuals (B, n) with weights w.
 
-    Weights sum to the number of runs, so ``dof`` is runs minus free parameters.
+    ``worth`` (B,) is the number of independent observations that the points amount to, and
+    ``dof`` (B,) what free parameters leave of it.
     """
     wide = np.broadcast_to(w, r.shape)
-    runs = float(wide.sum(axis=-1).mean())
-    expected, _ = clipped_moments(TUNING * np.sqrt(runs / dof))
+    wide = wide * (worth / wide.sum(axis=-1))[:, None]
+    expected, _ = clipped_moments(TUNING * np.sqrt(worth / dof))
     square = np.sum(wide * r * r, axis=-1) / dof
-    s = np.minimum(np.sqrt(square), _median_scale(r, dof / runs))
+    s = np.minimum(np.sqrt(square), _median_scale(r, dof / worth))
     s = np.maximum(s, SMALLEST)
     for _ in range(60):
         clipped = np.minimum(np.abs(r), TUNING * s[..., None])
@@ -49,12 +50,12 @@ def robust_scale(r: Array, w: Array, dof: int) -> Array:
     return s
 
 
-def _median_scale(r: Array, share: float) -> Array:
+def _median_scale(r: Array, share: Array) -> Array:
     """Return a first scale that no diverged run moves: a median over the residuals left free.
 
     A fit with p parameters can pass through p points, so their small residuals say nothing.
     """
     n = r.shape[-1]
-    free = int(np.clip(round(share * n), 1, n))
+    free = int(np.clip(np.round(float(np.mean(share)) * n), 1, n))
     largest = np.sort(np.abs(r), axis=-1)[..., n - free :]
     return 2.0 * np.median(largest, axis=-1) / 0.6745

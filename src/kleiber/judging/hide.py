@@ -73,7 +73,7 @@ def hide_largest(
     finals = target.select(points="finals").points()
     made = fit(train, law, **options)
     guess = made.predict_many(finals.params, finals.tokens, level=level, method=method)
-    chosen = int(np.argmax(finals.tokens))
+    chosen = int(np.lexsort((finals.loss, -finals.tokens))[0])
     actual, predicted = float(finals.loss[chosen]), float(guess["value"][chosen])
     error = predicted - actual
     return Hidden(

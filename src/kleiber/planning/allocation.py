@@ -124,17 +124,17 @@ def _bounds(
 ) -> tuple[Array, Array]:
     """Return lower and upper (2,) of the coordinates."""
     problem = fit.problem
-    if problem.dof <= 0:
+    if not fit.spread.known:
         return best * np.nan, best * np.nan
-    quantile = t_quantile(problem, intervals.check_level(level))
+    quantile = float(t_quantile(fit.spread, intervals.check_level(level))[0])
     if method == "bootstrap":
-        refits = bootstrap(problem, fit.points.run, fit.bootstraps, fit.seed)
+        refits = bootstrap(problem, fit.bootstraps, fit.seed)
         draws = _coordinates(fit, refits.phi, budget)
         tail = 0.5 - 0.5 * level
         low, high = np.nanquantile(draws, [tail, 1.0 - tail], axis=0)
         return low, high
     if method == "jackknife":
-        draws = _coordinates(fit, jackknife(problem, fit.points.run).phi, budget)
+        draws = _coordinates(fit, jackknife(problem).phi, budget)
         runs = len(draws)
         variance = (runs - 1) / runs * np.sum((draws - draws.mean(axis=0)) ** 2, axis=0)
     else:
