@@ -35,8 +35,8 @@ class Noise:
 
     @property
     def known(self) -> bool:
-        """Whether every row has an observation left to judge the noise by."""
-        return bool(np.all(self.dof > 0))
+        """Whether every row has at least one observation left to judge the noise by."""
+        return bool(np.all(self.dof >= 1.0))
 
     @property
     def loss_of_efficiency(self) -> Array:
@@ -49,7 +49,7 @@ def noise(problem: Problem, phi: Array) -> Noise:
     r = problem.residuals(phi)
     worth = problem.observations(r)
     dof = worth - problem.free
-    if np.any(dof <= 0):
+    if np.any(dof < 1.0):
         nan = np.full(len(phi), np.nan)
         return Noise(nan, nan, nan, worth / problem.runs, dof)
     if problem.data.kind == "huber":
@@ -64,7 +64,7 @@ def noise(problem: Problem, phi: Array) -> Noise:
 
 def t_quantile(spread: Noise, level: float) -> Array:
     """Return the two-sided t quantiles (B,) at the degrees of freedom; NaN without any."""
-    return stdtrit(np.where(spread.dof > 0, spread.dof, np.nan), 0.5 + 0.5 * level)
+    return stdtrit(np.where(spread.dof >= 1.0, spread.dof, np.nan), 0.5 + 0.5 * level)
 
 
 def information(problem: Problem, solved: Solved) -> Array:

@@ -2,8 +2,8 @@
 
 Checkpoints of one run err together: a run of a thousand of them is not a thousand runs. With
 lag-one autocorrelation ``rho`` of the residuals along tokens, m checkpoints are worth
-``m (1 - rho) / (1 + rho)`` observations, at least one and at most m. Without that allowance
-five runs could never carry five parameters, however much of their curves were read.
+``m (1 - rho) / (1 + rho)`` observations: at least one, and at most three, the level, slope and
+bend of one curve. Whatever makes a whole run lie high or low is seen once a run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kleiber.laws.base import Array
 
+MOST = 3.0
 CLIP = 4.0  # medians of |r| beyond which one residual may not decide the correlation
 
 
@@ -30,4 +31,4 @@ def observations(r: Array, run: NDArray[np.int64], along: Array) -> Array:
     rho = np.sum(ahead * behind, axis=1) / np.maximum(power, 1e-300)
     rho = np.clip(rho, 0.0, 0.9999)
     each = counts[None, :] * ((1.0 - rho) / (1.0 + rho))[:, None]
-    return np.clip(each, 1.0, counts[None, :]).sum(axis=1)
+    return np.clip(each, 1.0, np.minimum(counts, MOST)[None, :]).sum(axis=1)

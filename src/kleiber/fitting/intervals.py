@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.special import stdtrit
 
 from kleiber.errors import UsageError
 from kleiber.fitting.bootstrap import bootstrap, jackknife
@@ -20,7 +21,7 @@ from kleiber.laws.base import Array
 
 Method = Literal["delta", "profile", "bootstrap", "jackknife"]
 METHODS: tuple[str, ...] = get_args(Method)
-DEFAULT: Method = "delta"
+FEWEST_RUNS = 3  # the jackknife of two runs has one difference to go by
 
 
 def check_method(name: str) -> Method:
@@ -32,6 +33,14 @@ def check_method(name: str) -> Method:
         f"There is no interval method '{name}'; the methods are {', '.join(METHODS)}.",
         remedy="Use one of those names with interval=… (--interval on the command line).",
     )
+
+
+def default_method(problem: Problem, spread: Noise) -> Method:
+    """Return the method that covers best at the least width, where its noise can be judged.
+
+    That is the delta method with t quantiles; runs too few for it leave the jackknife.
+    """
+    return "delta" if spread.known or problem.runs < FEWEST_RUNS else "jackknife"
 
 
 def check_level(level: float) -> float:
@@ -58,7 +67,7 @@ def prediction_bounds(
 ) -> tuple[Array, Array]:
     """Return lower and upper bounds (B, m), in nats, at raw log-predictors (P, m)."""
     batch, m = len(solved.phi), targets.shape[1]
-    if not spread.known:
+    if not (spread.known or (method == "jackknife" and problem.runs >= FEWEST_RUNS)):
         return np.full((batch, m), np.nan), np.full((batch, m), np.nan)
     if method == "delta":
         low, high = _delta(problem, solved, spread, targets, level, mean=mean)
@@ -145,11 +154,18 @@ def _jackknife(
     level: float,
     mean: bool,
 ) -> tuple[Array, Array]:
-    """Use the spread of the fits that leave one run out (Tukey), with t quantiles."""
+    """Use the spread of the fits that leave one run out (Tukey), with t at runs - 1."""
     centre, _ = _centre(problem, phi, targets)
-    left_out, _ = _centre(problem, jackknife(problem).phi, targets)
-    runs = len(left_out)
-    variance = (runs - 1) / runs * np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
-    noise = 0.0 if mean else float(spread.scale[0]) ** 2
-    half = float(t_quantile(spread, level)[0]) * np.sqrt(variance + noise)
+    variance = jackknife_variance(_centre(problem, jackknife(problem).phi, targets)[0])
+    if not mean:
+        r, w = problem.residuals(phi)[0], problem.data.w
+        square = float(np.sum(w * r * r)) / (problem.runs - 1)
+        variance = variance + (float(spread.scale[0]) ** 2 if spread.known else square)
+    half = float(stdtrit(problem.runs - 1, 0.5 + 0.5 * level)) * np.sqrt(variance)
     return centre[0] - half, centre[0] + half
+
+
+def jackknife_variance(left_out: Array) -> Array:
+    """Return Tukey's variance of the fits that leave one run out, along the first axis."""
+    runs = len(left_out)
+    return (runs - 1) / runs * np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)

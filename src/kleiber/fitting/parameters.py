@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import stdtrit
 
 from kleiber.fitting import newton, space
 from kleiber.fitting.bootstrap import bootstrap, jackknife
 from kleiber.fitting.covariance import Noise, covariance, t_quantile
 from kleiber.fitting.engine import Problem
-from kleiber.fitting.intervals import Method
+from kleiber.fitting.intervals import FEWEST_RUNS, Method, jackknife_variance
 from kleiber.fitting.newton import Solved
 from kleiber.fitting.space import Constraints
 from kleiber.laws.base import Array
@@ -31,6 +32,10 @@ def bounds(
 ) -> tuple[Array, Array]:
     """Return lower and upper natural coordinates (K,) of one fit (a batch of one)."""
     centre = problem.raw_theta(solved.phi)[0]
+    if method == "jackknife" and problem.runs >= FEWEST_RUNS:
+        error = np.sqrt(jackknife_variance(problem.raw_theta(jackknife(problem).phi)))
+        half = float(stdtrit(problem.runs - 1, 0.5 + 0.5 * level)) * error
+        return _boxed(problem, centre - half, centre + half)
     if not spread.known:
         return np.full_like(centre, np.nan), np.full_like(centre, np.nan)
     quantile = float(t_quantile(spread, level)[0])
@@ -39,10 +44,6 @@ def bounds(
         tail = 0.5 - 0.5 * level
         low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
         return low, high
-    if method == "jackknife":
-        draws = problem.raw_theta(jackknife(problem).phi)
-        variance = (len(draws) - 1) / len(draws) * np.sum((draws - draws.mean(axis=0)) ** 2, axis=0)
-        return centre - quantile * np.sqrt(variance), centre + quantile * np.sqrt(variance)
     error = standard_errors(problem, solved, spread)
     if method == "delta":
         return _boxed(problem, centre - quantile * error, centre + quantile * error)

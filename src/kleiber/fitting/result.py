@@ -149,7 +149,6 @@ class Fit:
     points: Points
     data: DataFacts
     bootstraps: int = 1000
-    default_interval: Method = intervals.DEFAULT
     _phi: Array = field(default_factory=lambda: np.empty(0), repr=False)
 
     @cached_property
@@ -174,6 +173,11 @@ class Fit:
     def spread(self) -> Noise:
         """The residuals' scale and the moments that belong to it, as a batch of one."""
         return covariance.noise(self.problem, self.solved.phi)
+
+    @cached_property
+    def default_interval(self) -> Method:
+        """The interval method used where none is asked for."""
+        return intervals.default_method(self.problem, self.spread)
 
     @property
     def noise(self) -> float:

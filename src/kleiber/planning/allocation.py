@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from kleiber.errors import UsageError
 from kleiber.fitting import intervals
 from kleiber.fitting.bootstrap import bootstrap, jackknife
 from kleiber.fitting.covariance import covariance, t_quantile
+from kleiber.fitting.intervals import jackknife_variance
 from kleiber.fitting.result import Fit, Interval
 from kleiber.laws.base import Array
 from kleiber.units import format_count, parse_count
@@ -124,25 +126,23 @@ def _bounds(
 ) -> tuple[Array, Array]:
     """Return lower and upper (2,) of the coordinates."""
     problem = fit.problem
+    tail = 0.5 - 0.5 * intervals.check_level(level)
+    if method == "jackknife":
+        draws = _coordinates(fit, jackknife(problem).phi, budget)
+        half = stdtrit(problem.runs - 1, 1.0 - tail) * np.sqrt(jackknife_variance(draws))
+        return best - half, best + half
     if not fit.spread.known:
         return best * np.nan, best * np.nan
-    quantile = float(t_quantile(fit.spread, intervals.check_level(level))[0])
     if method == "bootstrap":
         refits = bootstrap(problem, fit.bootstraps, fit.seed)
         draws = _coordinates(fit, refits.phi, budget)
-        tail = 0.5 - 0.5 * level
         low, high = np.nanquantile(draws, [tail, 1.0 - tail], axis=0)
         return low, high
-    if method == "jackknife":
-        draws = _coordinates(fit, jackknife(problem).phi, budget)
-        runs = len(draws)
-        variance = (runs - 1) / runs * np.sum((draws - draws.mean(axis=0)) ** 2, axis=0)
-    else:
-        phi = fit.solved.phi
-        steps = _STEP * np.eye(phi.shape[1])
-        ahead = _coordinates(fit, phi + steps, budget)
-        slope = (ahead - _coordinates(fit, phi - steps, budget)) / (2.0 * _STEP)
-        cov = covariance(problem, fit.solved, fit.spread)[0]
-        variance = np.einsum("fc,fg,gc->c", slope, cov, slope)
-    half = quantile * np.sqrt(variance)
+    phi = fit.solved.phi
+    steps = _STEP * np.eye(phi.shape[1])
+    ahead = _coordinates(fit, phi + steps, budget)
+    slope = (ahead - _coordinates(fit, phi - steps, budget)) / (2.0 * _STEP)
+    cov = covariance(problem, fit.solved, fit.spread)[0]
+    variance = np.einsum("fc,fg,gc->c", slope, cov, slope)
+    half = t_quantile(fit.spread, level) * np.sqrt(variance)
     return best - half, best + half
