@@ -61,15 +61,21 @@ class Hidden:
 
 
 def hide_largest(
-    runs: object, law: str = "chinchilla", *, level: float = 0.9, method: str | None = None,
+    runs: object,
+    law: str = "chinchilla",
+    *,
+    by: str = "params",
+    level: float = 0.9,
+    method: str | None = None,
     **options: Any,
 ) -> Hidden:
-    """Fit all sizes but the largest and predict its most-trained final.
+    """Fit all sizes but the largest and predict its most-trained final (the best, if several).
 
-    ``options`` go to :func:`kleiber.fit`. ``mean_absolute`` is the mean |error| over all
+    ``by="flops"`` hides the largest value of the table's flops column instead, an isoFLOP
+    budget. ``options`` go to :func:`kleiber.fit`. ``mean_absolute`` is the mean |error| over all
     finals of the hidden size, ``others`` their number beyond the one reported.
     """
-    train, target = Runs.read(runs).hide_largest()
+    train, target = Runs.read(runs).hide_largest(by)
     finals = target.select(points="finals").points()
     made = fit(train, law, **options)
     guess = made.predict_many(finals.params, finals.tokens, level=level, method=method)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from kleiber.errors import UsageError, ValuesError
+from kleiber.errors import ColumnError, UsageError, ValuesError
 from kleiber.runs.notes import Note, counted
 from kleiber.runs.points import Points, points_of
 from kleiber.runs.select import Selection, select_rows
@@ -166,18 +166,23 @@ class Runs:
         """Return what is here: families, spans, units, what reading took, and problems."""
         return summarize(self)
 
-    def hide_largest(self) -> tuple[Runs, Runs]:
-        """Return all runs but those of the largest params, and those.
+    def hide_largest(self, by: str = "params") -> tuple[Runs, Runs]:
+        """Return all runs but those of the largest params (or tokens, or flops), and those.
 
-        Raises ValuesError for a single size.
+        Raises ValuesError where there is only one value, ColumnError for a missing column.
         """
-        sizes = self.sizes
-        if len(sizes) == 1:
-            raise ValuesError(
-                f"The largest size cannot be hidden: {format_count(sizes[0])} is the only one.",
-                remedy="Give runs of at least two sizes.",
+        if by not in self.frame.columns or by not in ("params", "tokens", "flops"):
+            raise ColumnError(
+                f"The runs have no column '{by}' whose largest could be hidden.",
+                remedy="Use params or tokens, or name the flops column with --columns flops=NAME.",
             )
-        largest = pl.col("params") == sizes[-1]
+        values: list[float] = self.frame[by].drop_nulls().unique().sort().to_list()
+        if len(values) == 1:
+            raise ValuesError(
+                f"The largest {by} cannot be hidden: {format_count(values[0])} is the only one.",
+                remedy=f"Give runs of at least two different {by}.",
+            )
+        largest = (pl.col(by) == values[-1]).fill_null(False)
         return (
             replace(self, frame=self.frame.filter(~largest)),
             replace(self, frame=self.frame.filter(largest)),

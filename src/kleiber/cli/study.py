@@ -1,0 +1,61 @@
+"""kleiber study: a result made again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def study(
+    name: str | None = None,
+    /,
+    *,
+    data: str | None = None,
+    out: str | None = None,
+    repeats: int = 500,
+    seed: int = 0,
+) -> None:
+    """Re-make a result on real or simulated runs and print its table; no name lists them.
+
+    Parameters
+    ----------
+    data
+        Folder of the published runs [default: $KLEIBER_DATA or ../shared/data].
+    out
+        Folder to write the table to, with its command, versions and date.
+    repeats
+        Repeats of a simulated study.
+    seed
+        Seed of a simulated study.
+    """
+    from kleiber.cli.output import say
+    from kleiber.errors import InputError, UsageError
+    from kleiber.studies import NAMES
+
+    if name is None:
+        print("\n".join(f"{known:<20}{said}" for known, said in NAMES.items()))
+        return
+    if name not in NAMES:
+        raise UsageError(
+            f"There is no study '{name}'; the studies are {', '.join(NAMES)}.",
+            remedy="Use one of those names.",
+        )
+    if name == "interval-coverage":
+        from kleiber.studies.interval_coverage import run as simulate
+
+        table = simulate(repeats=repeats, seed=seed)
+    else:
+        folder = Path(data or os.environ.get("KLEIBER_DATA", "../shared/data"))
+        if not folder.is_dir():
+            raise InputError(
+                f"The study '{name}' reads published runs, and there is no folder '{folder}'.",
+                remedy="Say where they are with --data DIR.",
+            )
+        if name == "published-fits":
+            from kleiber.studies.published_fits import run
+        else:
+            from kleiber.studies.hide_largest import run
+        table = run(folder)
+    print(table.markdown())
+    if out:
+        say(f"wrote {table.write(Path(out))}")

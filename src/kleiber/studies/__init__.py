@@ -1,0 +1,14 @@
+"""Studies: each a result, published or simulated, that one command makes again.
+
+``kleiber study NAME`` prints a table and, with ``--out DIR``, writes it with its provenance.
+"""
+
+from __future__ import annotations
+
+NAMES: dict[str, str] = {
+    "published-fits": "Re-make published fits digit by digit, and prove where one is no optimum.",
+    "hide-largest": "Hide the largest model of real families and predict it.",
+    "interval-coverage": "Measure coverage and width of every interval method by simulation.",
+}
+
+__all__ = ["NAMES"]
