@@ -8,7 +8,7 @@ crawl (57 iterations against 12).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,8 @@ MAX_ITERATIONS = 300
 RELATIVE_DECREASE = 1e-13  # predicted decrease over the objective at which a row is done
 BLOCK_ELEMENTS = 20_000  # rows x points of one block: its arrays stay in the cache
 LONGEST_STEP = 2.0  # in natural coordinates: a factor e^2 of a coefficient
+SOFTER = tuple(4.0**k for k in range(10, -1, -1))  # multiples of delta that lead to it
+ROUNDING = 16.0 * np.finfo(np.float64).eps  # error of one log-loss residual
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,29 @@ class Solved:
 
 
 def solve(model: Model, data: Data, space: Space, start: Array) -> Solved:
-    """Minimise the objective of every row from ``start`` (B, F), block by block."""
+    """Minimise the objective of every row from ``start`` (B, F).
+
+    Rows that a Huber delta far below their residuals has stranded (nearly every point on the
+    linear branch, no curvature to steer by) are led there again through softer deltas.
+    """
+    found = _solve_blocks(model, data, space, start)
+    lost = np.flatnonzero(~found.converged)
+    if data.kind != "huber" or not len(lost):
+        return found
+    hard = data.rows(lost)
+    phi = found.phi[lost]
+    for softer in SOFTER:
+        eased = replace(hard, delta=hard.delta * softer)
+        again = _solve_blocks(model, eased, space, phi)
+        phi = again.phi
+    better = again.converged | (again.objective < found.objective[lost])
+    for name in Solved.__annotations__:
+        getattr(found, name)[lost[better]] = getattr(again, name)[better]
+    return found
+
+
+def _solve_blocks(model: Model, data: Data, space: Space, start: Array) -> Solved:
+    """Minimise block by block, so that a block's arrays stay in the cache."""
     rows = max(1, BLOCK_ELEMENTS // max(1, data.logs.shape[1]))
     parts = [
         _solve_block(model, data.rows(slice(i, i + rows)), space, start[i : i + rows])
@@ -55,7 +79,7 @@ def held_by_bounds(phi: Array, gradient: Array, space: Space) -> Array:
 
 
 def _step(gradient: Array, hessian: Array, damping: Array, held: Array) -> tuple[Array, Array]:
-    """Return the damped Newton step (B, F) and the decrease it predicts (B,).
+    """Return the damped Newton step (B, F) and the decrease that an undamped one predicts (B,).
 
     Each row is scaled by its own diagonal; negative curvature is turned round, and the
     smallest curvature kept is 1e-12 of the largest (the ridge of log A and alpha is real).
@@ -71,10 +95,20 @@ def _step(gradient: Array, hessian: Array, damping: Array, held: Array) -> tuple
     pull = gradient * scale * free
     curvature, basis = np.linalg.eigh(scaled)
     steepness = np.abs(curvature)
-    firm = np.maximum(steepness, 1e-12 * steepness.max(axis=1, keepdims=True)) + damping[:, None]
-    along = np.einsum("bij,bi->bj", basis, pull) / firm
-    step = -np.einsum("bij,bj->bi", basis, along) * scale
-    return step, 0.5 * np.einsum("bj,bj->b", along * firm, along)
+    firm = np.maximum(steepness, 1e-12 * steepness.max(axis=1, keepdims=True, initial=0.0))
+    along = np.einsum("bij,bi->bj", basis, pull)
+    step = -np.einsum("bij,bj->bi", basis, along / (firm + damping[:, None])) * scale
+    return step, 0.5 * np.einsum("bj,bj->b", along / firm, along)
+
+
+def _least_decrease(objective: Array, weight: Array) -> Array:
+    """Return the decrease (B,) that is none: relative, or lost in the rounding of the sum.
+
+    Residuals carry an error of ROUNDING each, so a sum of ``w r^2 / 2`` one of
+    ``ROUNDING sqrt(2 f sum w)``: what decides where data are free of noise.
+    """
+    noise = ROUNDING * np.sqrt(2.0 * objective * weight) + weight * ROUNDING**2
+    return RELATIVE_DECREASE * objective + noise
 
 
 class _Rows:
@@ -105,7 +139,8 @@ def _solve_block(model: Model, data: Data, space: Space, start: Array) -> Solved
     """Minimise one block of rows; see :func:`solve`."""
     trial = np.clip(start, space.lower, space.upper)
     state = _Rows(trial)
-    unconstrained = space.Z.shape[0] == space.Z.shape[1]
+    whole = space.Z.shape[0] == space.Z.shape[1] and bool(np.all(space.Z == np.eye(len(space.Z))))
+    weight = np.broadcast_to(data.w.sum(axis=-1), len(start))
     alive = np.arange(len(start))
     with np.errstate(all="ignore"):
         for _ in range(MAX_ITERATIONS):
@@ -116,16 +151,19 @@ def _solve_block(model: Model, data: Data, space: Space, start: Array) -> Solved
             phi, gradient = state.phi[alive], state.gradient[alive]
             held = held_by_bounds(phi, gradient, space)
             step, decrease = _step(gradient, state.hessian[alive], state.damping[alive], held)
-            done = decrease <= RELATIVE_DECREASE * (state.objective[alive] + 1e-300)
+            done = decrease <= _least_decrease(state.objective[alive], weight[alive])
             state.converged[alive[done]] = True
             keep = ~(done | (state.damping[alive] > 1e12))
-            alive, phi, step = alive[keep], phi[keep], step[keep]
+            alive, phi, step, held = alive[keep], phi[keep], step[keep], held[keep]
             if not len(alive):
                 break
             longest = np.abs(step).max(axis=1, keepdims=True)
             step *= np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-300))
-            trial = model.retract(phi, step) if unconstrained else phi + step
-            trial = np.clip(trial, space.lower, space.upper)
+            trial = np.clip(phi + step, space.lower, space.upper)
+            if whole:  # a curved step moves every coordinate, so no bound may be near
+                bent = model.retract(phi, step)
+                inside = ~held & (bent >= space.lower) & (bent <= space.upper)
+                trial = np.where(inside.all(axis=1, keepdims=True), bent, trial)
     held = held_by_bounds(state.phi, state.gradient, space)
     slope = np.abs(np.where(held, 0.0, state.gradient)).max(axis=1, initial=0.0)
     return Solved(
