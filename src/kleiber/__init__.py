@@ -33,7 +33,15 @@ _PLACES = {
     ),
     "kleiber.runs": ("Points", "Runs"),
     "kleiber.laws": ("LAWS", "PUBLISHED", "Law", "Published", "published"),
-    "kleiber.fitting": ("Constraints", "Fit", "Interval", "Prediction", "fit", "fit_points", "load"),
+    "kleiber.fitting": (
+        "Constraints",
+        "Fit",
+        "Interval",
+        "Prediction",
+        "fit",
+        "fit_points",
+        "load",
+    ),
     "kleiber.judging": ("Finding", "Hidden", "check", "hide_largest"),
     "kleiber.planning": ("Allocation", "allocate"),
     "kleiber.charts": ("draw_fit", "save_chart"),
@@ -41,7 +49,41 @@ _PLACES = {
 }
 _HOME = {name: module for module, names in _PLACES.items() for name in names}
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
+__all__ = [
+    "LAWS",
+    "PUBLISHED",
+    "Allocation",
+    "ColumnError",
+    "Constraints",
+    "Finding",
+    "Fit",
+    "FitError",
+    "Hidden",
+    "InputError",
+    "Interval",
+    "KleiberError",
+    "Law",
+    "MissingExtraError",
+    "Points",
+    "Prediction",
+    "Published",
+    "Runs",
+    "UnitError",
+    "UsageError",
+    "ValuesError",
+    "__version__",
+    "allocate",
+    "check",
+    "draw_fit",
+    "fit",
+    "fit_points",
+    "format_count",
+    "hide_largest",
+    "load",
+    "parse_count",
+    "published",
+    "save_chart",
+]
 
 if TYPE_CHECKING:
     from kleiber.charts import draw_fit, save_chart

@@ -32,8 +32,14 @@ def draw_fit(
     The dark line is the compute-optimal frontier, its band the interval of a new run.
     """
     points = [
-        {"run": r["run"], "params": r["params"], "tokens": r["tokens"], "loss": r["loss"],
-         "role": "fitted", "synthetic": fit.data.synthetic}
+        {
+            "run": r["run"],
+            "params": r["params"],
+            "tokens": r["tokens"],
+            "loss": r["loss"],
+            "role": "fitted",
+            "synthetic": fit.data.synthetic,
+        }
         for r in fit.frame().iter_rows(named=True)
     ]
     target = _target(prediction, hidden, level)
@@ -111,4 +117,3 @@ def _frontier(fit: Fit, reach: float, level: float) -> list[dict[str, float]]:
         {"flops": float(c), "loss": float(v), "lower": float(lo), "upper": float(hi)}
         for c, v, lo, hi in zip(flops, bands["value"], bands["lower"], bands["upper"], strict=True)
     ]
-

@@ -45,7 +45,9 @@ def _draw(hidden: object, path: Path) -> None:
     assert isinstance(hidden, Hidden)
     try:
         save_chart(
-            draw_fit(hidden.fit, hidden=hidden, title="The largest run, predicted before it was seen"),
+            draw_fit(
+                hidden.fit, hidden=hidden, title="The largest run, predicted before it was seen"
+            ),
             path,
         )
         print(f"drew {path}")

@@ -52,9 +52,8 @@ class Reading:
 
     def read(self, files: Sequence[str]) -> Runs:
         """Read the files and keep what was asked for."""
-        from kleiber.runs import Runs
-
         from kleiber.cli import STDIN
+        from kleiber.runs import Runs
 
         named = ["-" if file == STDIN else file for file in files]
         source = named[0] if len(named) == 1 else named

@@ -39,9 +39,7 @@ def command() -> str:
 
 def findings_text(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
     """Return findings as labelled lines of a report."""
-    return [
-        (f"{f.code} {f.severity}", f"{f.title}: {f.message} {f.remedy}") for f in findings
-    ]
+    return [(f"{f.code} {f.severity}", f"{f.title}: {f.message} {f.remedy}") for f in findings]
 
 
 def save_plot(

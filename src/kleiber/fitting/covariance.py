@@ -99,5 +99,3 @@ def condition(problem: Problem, solved: Solved) -> Array:
             values = np.linalg.eigvalsh(matrix[np.ix_(kept, kept)] / np.outer(size, size))
             result[i] = values[-1] / values[0] if values[0] > 0 else np.inf
     return result
-
-

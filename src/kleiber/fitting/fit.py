@@ -194,7 +194,11 @@ def _enough(problem: Problem, points: Points) -> None:
     columns = {"params": points.params, "tokens": points.tokens}
     for term in law.terms or ():
         name = term.predictor
-        free = [problem.law.index(n) in problem.space.free for n in (term.coefficient, term.exponent) if n]
+        free = [
+            problem.law.index(n) in problem.space.free
+            for n in (term.coefficient, term.exponent)
+            if n
+        ]
         if name is None or not all(free) or np.ptp(np.log(columns[name])) > SAME:
             continue
         raise FitError(

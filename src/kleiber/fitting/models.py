@@ -126,9 +126,7 @@ class Powers:
 
 def _products(left: Array, right: Array) -> Array:
     """Return (n, a*b): the products of the slopes (a, n) and (b, n) of two terms."""
-    return np.ascontiguousarray(
-        (left[:, None, :] * right[None, :, :]).reshape(-1, left.shape[1]).T
-    )
+    return np.ascontiguousarray((left[:, None, :] * right[None, :, :]).reshape(-1, left.shape[1]).T)
 
 
 @dataclass(frozen=True)

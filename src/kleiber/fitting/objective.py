@@ -56,7 +56,7 @@ def value(kind: Objective, r: Array, w: Array, delta: float | Array) -> Array:
 def slopes(
     kind: Objective, z: Array, r: Array, w: Array, delta: float | Array
 ) -> tuple[Array, Array]:
-    """Return (c, u): with ``g = dz``, gradient = sum c g and Hessian = sum [u g g' + c (d2z + g g')].
+    """Return (c, u): gradient = sum c g, Hessian = sum [u g g' + c (d2z + g g')], g = dz.
 
     Written so because for a sum of powers ``d2z + g g' = sum_j p_j x_j x_j'`` is simple.
     """

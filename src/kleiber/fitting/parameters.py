@@ -106,17 +106,13 @@ class _Deviance:
         parameter = law.parameters[law.index(self.name)]
         held = float(parameter.from_natural(np.array(coordinate)))
         fixed = replace(self.constraints, fix={**self.constraints.fix, self.name: held})
-        free = space.build(
-            law, fixed, self.problem.shift, float(np.mean(self.problem.data.y))
-        )
+        free = space.build(law, fixed, self.problem.shift, float(np.mean(self.problem.data.y)))
         start = self.theta[:, list(free.free)]
         found = newton.solve(self.problem.model, self.problem.data, free, start)
         self.theta = free.theta(found.phi)
         return float(np.sqrt(max((found.objective[0] - self.base) * self.unit, 0.0)))
 
-    def root(
-        self, centre: float, sign: float, error: float, quantile: float, edge: float
-    ) -> float:
+    def root(self, centre: float, sign: float, error: float, quantile: float, edge: float) -> float:
         """Return the distance from the optimum at which the deviance reaches the t quantile."""
         inner, inner_root, outer = 0.0, 0.0, min(quantile * error, edge)
         for _ in range(PROFILE_STEPS):

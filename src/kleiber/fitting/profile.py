@@ -26,7 +26,7 @@ HEAVY = 1e4  # the pretended run's weight when the mean curve, not a new run, is
 def profile(
     problem: Problem, solved: Solved, spread: Noise, target: Array, level: float, *, mean: bool
 ) -> tuple[Array, Array]:
-    """Return bounds (B,) of the log-loss (of the loss, for objective "raw") at one target (P, 1)."""
+    """Return bounds (B,) at one target (P, 1): of the log-loss, or of the loss for "raw"."""
     quantile = t_quantile(spread, level)
     centre, gradient = problem.at(solved.phi, target)
     centre, gradient = centre[:, 0], gradient[:, :, 0]
@@ -45,9 +45,7 @@ def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mea
     logs = np.concatenate([problem.data.logs, target - problem.shift[:, None]], axis=1)
     model = model_of(problem.law, logs)
     weight = spread.square / spread.slope / spread.worth * (HEAVY if mean else 1.0)
-    w = np.concatenate(
-        [np.broadcast_to(problem.data.w, (batch, n)), weight[:, None]], axis=1
-    )
+    w = np.concatenate([np.broadcast_to(problem.data.w, (batch, n)), weight[:, None]], axis=1)
     delta = np.full((batch, n + 1), np.inf)
     delta[:, :n] = problem.data.delta
     y = np.concatenate([np.broadcast_to(problem.data.y, (batch, n)), np.zeros((batch, 1))], axis=1)

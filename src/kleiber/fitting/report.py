@@ -57,8 +57,10 @@ def _labelled(label: str, text: str) -> list[str]:
 def data_line(fit: Fit) -> str:
     """Return what was fitted: runs, points, spans."""
     points, facts = fit.points, fit.data
-    rows = f"{fit.n_runs} runs" if len(points) == fit.n_runs else (
-        f"{len(points)} points of {fit.n_runs} runs, each run worth one"
+    rows = (
+        f"{fit.n_runs} runs"
+        if len(points) == fit.n_runs
+        else (f"{len(points)} points of {fit.n_runs} runs, each run worth one")
     )
     where = f" of {facts.family}" if facts.family else ""
     spans = "; ".join(
@@ -91,8 +93,10 @@ def _table(fit: Fit, bounds: dict[str, Interval], level: float, how: str) -> lis
     """Return the parameters' table."""
     centre = fit.reference()
     at = ", ".join(f"{n} {format_count(centre[n])}" for n in fit.law.predictors)
-    heads = (f"  {'parameter':<11}{'value':>12}   {f'{level:.0%} interval, {how}':<30}"
-             f"{'relative':<10}at {at}")
+    heads = (
+        f"  {'parameter':<11}{'value':>12}   {f'{level:.0%} interval, {how}':<30}"
+        f"{'relative':<10}at {at}"
+    )
     rows = [heads]
     for p in fit.law.parameters:
         value, box = fit.values[p.name], bounds[p.name]

@@ -214,9 +214,7 @@ class Fit:
             result[term.coefficient] = float(np.exp(theta[0, place]))
         return result
 
-    def interval(
-        self, name: str, level: float = 0.9, method: str | None = None
-    ) -> Interval:
+    def interval(self, name: str, level: float = 0.9, method: str | None = None) -> Interval:
         """Return the interval of one parameter; a fixed one's has no width."""
         return self.intervals(level, method)[name if name in self.values else self._unknown(name)]
 
@@ -283,8 +281,9 @@ class Fit:
         """Predict many runs: arrays value, lower, upper, mean_lower, mean_upper in nats."""
         logs = self.law.logs(params, tokens)
         value, bounds = self._curve(logs.reshape(len(logs), -1), level, method)
-        named = zip(("lower", "upper", "mean_lower", "mean_upper"), [*bounds[0], *bounds[1]],
-                    strict=True)
+        named = zip(
+            ("lower", "upper", "mean_lower", "mean_upper"), [*bounds[0], *bounds[1]], strict=True
+        )
         return {"value": value, **dict(named)}
 
     def _curve(
@@ -302,7 +301,7 @@ class Fit:
                 intervals.check_level(level),
                 chosen,
                 mean=mean,
-                    replicates=self.bootstraps,
+                replicates=self.bootstraps,
                 seed=self.seed,
             )
             for mean in (False, True)

@@ -93,9 +93,7 @@ def _eliminate(
     """Solve each equation for one coordinate, coefficients before exponents, last one first."""
     basis, origin = np.eye(size), np.zeros(size)
     gone: list[int] = []
-    order = sorted(
-        range(size), key=lambda i: (law.parameters[i].kind != "coefficient", -i)
-    )
+    order = sorted(range(size), key=lambda i: (law.parameters[i].kind != "coefficient", -i))
     for row, target in zip(rows, right, strict=True):
         current = row @ basis
         rest = target - float(row @ origin)

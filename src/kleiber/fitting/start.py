@@ -171,14 +171,19 @@ def _project_block(
     def total(weights: Array, values: Array) -> Array:
         """Sum a function of grid and points with each row's weights: (rows, cells)."""
         flat = weights @ values.reshape(-1, n).T
-        return np.broadcast_to(
-            flat.reshape(rows, *values.shape[:-1]), (rows, *shape)
-        ).reshape(rows, -1)
+        return np.broadcast_to(flat.reshape(rows, *values.shape[:-1]), (rows, *shape)).reshape(
+            rows, -1
+        )
 
     f, known = basis.functions, basis.known
     with np.errstate(all="ignore"):
-        gram = [[total(second, f[min(i, j)] * f[max(i, j)]) if j >= i else np.empty(0)
-                 for j in range(len(f))] for i in range(len(f))]
+        gram = [
+            [
+                total(second, f[min(i, j)] * f[max(i, j)]) if j >= i else np.empty(0)
+                for j in range(len(f))
+            ]
+            for i in range(len(f))
+        ]
         right = [total(first, g) - total(second, g * known) for g in f]
         base = total(second, known * known) - 2.0 * total(first, known)
         gain, coefficients = _nonnegative(gram, right) if f else (base * 0.0, base[None][:0])
@@ -222,9 +227,7 @@ def _others(score: Array, extra: int, rng: np.random.Generator) -> Array:
     return np.where(found, ranked, drawn)
 
 
-def guess(
-    law: Law, model: Model, data: Data, space: Space, rows: int, extra: int
-) -> Array:
+def guess(law: Law, model: Model, data: Data, space: Space, rows: int, extra: int) -> Array:
     """Return starts (rows, 1 + extra, F) of a law without linear terms: its own best guesses."""
     if law.guesses is None:
         raise UsageError(f"The law '{law.name}' declares no guesses to start from.")

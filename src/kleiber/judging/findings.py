@@ -36,15 +36,13 @@ class Finding:
 
 def check(fit: Fit, prediction: Prediction | None = None) -> tuple[Finding, ...]:
     """Return every finding of a fit, and of one prediction from it, in the order of codes."""
-    return tuple(
-        [
-            *_at_bound(fit),
-            *_starts(fit),
-            *_span(fit),
-            *(_far(fit, prediction) if prediction else ()),
-            *_identified(fit),
-            *_delta(fit),
-        ]
+    return (
+        *_at_bound(fit),
+        *_starts(fit),
+        *_span(fit),
+        *(_far(fit, prediction) if prediction else ()),
+        *_identified(fit),
+        *_delta(fit),
     )
 
 

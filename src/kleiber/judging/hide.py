@@ -119,4 +119,3 @@ def hidden_line(runs: Runs, made: Fit, *, level: float = 0.9) -> str:
     except KleiberError as error:
         return f"not possible: {error.message}"
     return found.sentence()
-

@@ -126,9 +126,7 @@ class Law:
 
     def values(self, theta: Array) -> dict[str, float]:
         """Return the named values at natural coordinates, shape (K,)."""
-        return {
-            p.name: float(p.from_natural(theta[i])) for i, p in enumerate(self.parameters)
-        }
+        return {p.name: float(p.from_natural(theta[i])) for i, p in enumerate(self.parameters)}
 
     def loss(
         self,

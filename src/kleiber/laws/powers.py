@@ -33,7 +33,9 @@ def layout(
     return places
 
 
-def log_sum(places: Sequence[tuple[int, int, int]], theta: Array, logs: Array) -> tuple[Array, Array]:
+def log_sum(
+    places: Sequence[tuple[int, int, int]], theta: Array, logs: Array
+) -> tuple[Array, Array]:
     """Return z[..., n] and dz[..., K, n] of a sum of powers at theta[..., K], logs[P, n]."""
     n = logs.shape[1]
     log_terms = np.empty((len(places), *theta.shape[:-1], n))

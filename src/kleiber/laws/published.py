@@ -59,7 +59,7 @@ PUBLISHED: tuple[Published, ...] = (
             "B": math.exp(7.3049974),
             "beta": 0.3526596,
         },
-        source="Muennighoff et al. 2023, Scaling Data-Constrained Language Models, C4, alpha = beta",
+        source="Muennighoff et al. 2023, Scaling Data-Constrained Language Models: C4, tied",
         params_are="total",
         note="Also the single start and the borrowed (A, alpha) of Choshen et al. 2024.",
     ),

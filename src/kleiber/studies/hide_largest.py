@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 from kleiber.judging import Hidden, hide_largest
 from kleiber.runs import Runs
 from kleiber.studies.table import Table
@@ -81,8 +80,18 @@ FAMILIES = (
     ),
 )
 COLUMNS = (
-    "family", "fitted", "hidden", "scale-up", "predicted", "interval", "actual", "error",
-    "% of loss", "% of reducible", "inside", "note",
+    "family",
+    "fitted",
+    "hidden",
+    "scale-up",
+    "predicted",
+    "interval",
+    "actual",
+    "error",
+    "% of loss",
+    "% of reducible",
+    "inside",
+    "note",
 )
 
 
@@ -144,5 +153,3 @@ def _row(family: Family, hidden: Hidden) -> dict[str, Any]:
         "inside": hidden.inside,
         "note": family.note,
     }
-
-

@@ -72,8 +72,14 @@ CLAIMS = (
         "(Mis)Fitting, 261 finals",
         "Li et al. 2025, the fit stored in its repository",
         "misfitting/scaling_results_last_ckpt_only.csv",
-        {"objective": 0.0050217, "E": 0.5921, "A": 3.9388, "B": 13.0558, "alpha": 0.2002,
-         "beta": 0.6357},
+        {
+            "objective": 0.0050217,
+            "E": 0.5921,
+            "A": 3.9388,
+            "B": 13.0558,
+            "alpha": 0.2002,
+            "beta": 0.6357,
+        },
         delta=1e-3,
         logs=True,
         digits=5e-8,
@@ -174,5 +180,7 @@ def _objective_at(claim: Claim, made: Fit) -> float:
         return float(value(made.objective_name, r, made.points.weight, made.delta or np.inf))
 
     box = [(v - 0.5e-4, v + 0.5e-4) for v in natural]
-    found = minimize(objective, natural, bounds=box, method="Powell", options={"xtol": 1e-12, "ftol": 1e-15})
+    found = minimize(
+        objective, natural, bounds=box, method="Powell", options={"xtol": 1e-12, "ftol": 1e-15}
+    )
     return min(float(found.fun), objective(natural))
