@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kleiber.errors import UsageError
 from kleiber.fitting.engine import Problem, optimise
 from kleiber.fitting.newton import Solved
 from kleiber.laws.base import Array
@@ -16,6 +17,11 @@ def bootstrap(problem: Problem, replicates: int, seed: int) -> Solved:
 
     Each replicate starts from its own global search, so none inherits the fit's optimum.
     """
+    if replicates < 1:
+        raise UsageError(
+            "The fit was made with 0 bootstraps, so there are none to take an interval from.",
+            remedy="Fit with bootstraps=1000 (--bootstraps 1000), or use --interval delta.",
+        )
     rng = np.random.default_rng(seed)
     run, runs = problem.run, problem.runs
     chunk = max(1, CHUNK_ELEMENTS // len(run))

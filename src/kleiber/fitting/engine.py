@@ -97,7 +97,7 @@ def starts(problem: Problem, rows: int, *, extra: int = 0, seed: int = 0) -> Arr
         return start.project(
             problem.model.places, problem.data, problem.space, rows, extra=extra, seed=seed
         )
-    return start.guess(problem.law, problem.model, problem.data, problem.space, rows, extra)
+    return start.guess(problem.law, problem.data, problem.space, rows, extra)
 
 
 def optimise(problem: Problem, rows: int = 1) -> Solved:

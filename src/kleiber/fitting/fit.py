@@ -16,6 +16,7 @@ from kleiber.fitting.objective import Objective, check_objective
 from kleiber.fitting.result import Certificate, DataFacts, Fit, Status, pose_points
 from kleiber.fitting.space import Constraints
 from kleiber.laws import Law, get
+from kleiber.laws.base import Array
 from kleiber.runs import Points, Runs
 from kleiber.units import format_count
 
@@ -103,14 +104,20 @@ def fit_points(
 ) -> Fit:
     """Fit a law to points; see :func:`fit`."""
     held = constraints or Constraints()
+    if starts < 1 or bootstraps < 0:
+        raise UsageError(
+            f"starts is {starts} and bootstraps {bootstraps}; there is at least one start, and "
+            "no fewer than 0 bootstraps.",
+            remedy="Leave them out: 10 starts and 1000 bootstraps are the defaults.",
+        )
     problem = pose_points(law, points, objective, _first_delta(objective, delta), held)
     _enough(problem, points)
     if objective == "huber" and delta == "auto":
         problem = problem.having(delta=float(engine.auto_delta(problem)[0, 0]))
-    problem, held, solved = _within_bounds(problem, points, held, starts, seed)
-    best = int(np.argmin(solved.objective))
-    one = _row(solved, best)
-    at_bound = _at_bound(problem, one, held)
+    first = engine.starts(problem, 1, extra=starts - 1, seed=seed)[0]
+    solved = newton.solve(problem.model, problem.data, problem.space, first)
+    one = _row(solved, _best(problem, solved))
+    at_bound = _at_bound(problem, one)
     certificate = _certify(problem, solved, one)
     return Fit(
         law=law,
@@ -172,7 +179,7 @@ def _first_delta(objective: Objective, delta: Delta) -> float:
         return np.inf
     if delta == "auto":
         return engine.SHARPEST
-    if not (np.isfinite(delta) and delta > 0):
+    if not (isinstance(delta, (int, float)) and np.isfinite(delta) and delta > 0):
         raise UsageError(
             f"The Huber delta is {delta!r}; it must be a positive number.",
             remedy="Give delta=1e-3 as published, or delta='auto' (--delta auto).",
@@ -192,47 +199,25 @@ def _enough(problem: Problem, points: Points) -> None:
         )
     other = {"params": "tokens-power-floor", "tokens": "params-power-floor"}
     columns = {"params": points.params, "tokens": points.tokens}
-    for term in law.terms or ():
-        name = term.predictor
-        free = [
-            problem.law.index(n) in problem.space.free
-            for n in (term.coefficient, term.exponent)
-            if n
-        ]
-        if name is None or not all(free) or np.ptp(np.log(columns[name])) > SAME:
+    still = [name for name in law.predictors if np.ptp(np.log(columns[name])) <= SAME]
+    free = {law.names[i] for i in problem.space.free}
+    for name in still:
+        term = next((t for t in law.terms or () if t.predictor == name), None)
+        if term is None:
+            confused, apart = free if len(free) == len(law.names) else set[str](), "each other"
+            own = ", ".join(law.names)
+        else:
+            confused = free & {law.floor, term.coefficient, term.exponent}
+            own, apart = f"{term.coefficient} and {term.exponent}", "the floor"
+        if len(confused) < 2:
             continue
+        held = own.replace(" and ", ", ").replace(", ", "=…,")
         raise FitError(
             f"All {len(points)} points have {name} = {format_count(columns[name][0])}, so "
-            f"{term.coefficient} and {term.exponent} cannot be told from the floor.",
+            f"{own} cannot be told from {apart}.",
             remedy=f"Add runs of other {name}, fit the other variable alone (--law {other[name]}), "
-            f"or fix both (--fix {term.coefficient}=…,{term.exponent}=…).",
+            f"or fix them (--fix {held}=…).",
         )
-
-
-def _within_bounds(
-    problem: Problem, points: Points, held: Constraints, starts: int, seed: int
-) -> tuple[Problem, Constraints, Solved]:
-    """Solve; a bound on a raw coefficient that binds becomes a fix, and the rest is solved again.
-
-    Raw coefficients are no coordinate of the solver (it moves the term's size at the data's
-    centre), so their boxes are kept this way instead of by projection.
-    """
-    while True:
-        first = engine.starts(problem, 1, extra=max(starts - 1, 0), seed=seed)[0]
-        solved = newton.solve(problem.model, problem.data, problem.space, first)
-        best = solved.phi[[int(np.argmin(solved.objective))]]
-        values = problem.law.values(problem.raw_theta(best)[0])
-        broken = {
-            name: float(np.clip(values[name], low, high))
-            for name, (low, high) in held.bounds.items()
-            if name not in held.fix and not low <= values[name] * (1 + 1e-9) <= high * (1 + 2e-9)
-        }
-        if not broken:
-            return problem, held, solved
-        name = max(broken, key=lambda n: abs(np.log(values[n] / max(broken[n], 1e-300))))
-        held = Constraints({**held.fix, name: broken[name]}, held.tie, held.bounds)
-        delta = problem.data.delta
-        problem = pose_points(problem.law, points, problem.data.kind, delta, held)
 
 
 def _row(solved: Solved, i: int) -> Solved:
@@ -240,22 +225,33 @@ def _row(solved: Solved, i: int) -> Solved:
     return Solved(*(getattr(solved, name)[i : i + 1] for name in Solved.__annotations__))
 
 
-def _at_bound(problem: Problem, one: Solved, held: Constraints) -> tuple[str, ...]:
+def _as_low(problem: Problem, solved: Solved) -> Array:
+    """Return which rows (B,) reached the lowest objective, but for rounding."""
+    best = np.min(solved.objective, keepdims=True)
+    none = newton.least_decrease(best, problem.data.w.sum())
+    return solved.objective <= best + SAME_OPTIMUM * best + 4.0 * none
+
+
+def _best(problem: Problem, solved: Solved) -> int:
+    """Return the lowest row, a converged one where rounding alone tells it from the lowest."""
+    sound = _as_low(problem, solved) & solved.converged
+    eligible = sound if sound.any() else np.isfinite(solved.objective)
+    return int(np.argmin(np.where(eligible, solved.objective, np.inf)))
+
+
+def _at_bound(problem: Problem, one: Solved) -> tuple[str, ...]:
     """Return the names of the parameters that ended on a bound."""
     space, phi = problem.space, one.phi[0]
     edge = (phi <= space.lower + 1e-9) | (phi >= space.upper - 1e-9)
-    names = [problem.law.names[place] for place, on in zip(space.free, edge, strict=True) if on]
-    names += [n for n, box in held.bounds.items() if n in held.fix and held.fix[n] in box]
-    return tuple(names)
+    return tuple(problem.law.names[i] for i, on in zip(space.free, edge, strict=True) if on)
 
 
 def _certify(problem: Problem, solved: Solved, one: Solved) -> Certificate:
     """Count how many starts agree and how many different optima they found."""
-    best = float(one.objective[0])
-    slack = SAME_OPTIMUM * abs(best) + 1e-15
-    agree = solved.objective <= best + slack
-    found = np.sort(solved.objective[solved.converged | agree])
-    distinct = 1 + int(np.sum(np.diff(found) > SAME_OPTIMUM * np.abs(found[1:]) + 1e-15))
+    agree = _as_low(problem, solved)
+    above = np.sort(solved.objective[solved.converged & ~agree])
+    steps = np.diff(above) > SAME_OPTIMUM * above[1:]
+    distinct = 1 + (1 + int(steps.sum()) if len(above) else 0)
     return Certificate(
         gradient=float(one.gradient[0]),
         starts=len(solved.objective),

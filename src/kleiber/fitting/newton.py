@@ -101,7 +101,7 @@ def _step(gradient: Array, hessian: Array, damping: Array, held: Array) -> tuple
     return step, 0.5 * np.einsum("bj,bj->b", along / firm, along)
 
 
-def _least_decrease(objective: Array, weight: Array) -> Array:
+def least_decrease(objective: Array, weight: Array) -> Array:
     """Return the decrease (B,) that is none: relative, or lost in the rounding of the sum.
 
     Residuals carry an error of ROUNDING each, so a sum of ``w r^2 / 2`` one of
@@ -151,7 +151,7 @@ def _solve_block(model: Model, data: Data, space: Space, start: Array) -> Solved
             phi, gradient = state.phi[alive], state.gradient[alive]
             held = held_by_bounds(phi, gradient, space)
             step, decrease = _step(gradient, state.hessian[alive], state.damping[alive], held)
-            done = decrease <= _least_decrease(state.objective[alive], weight[alive])
+            done = decrease <= least_decrease(state.objective[alive], weight[alive])
             state.converged[alive[done]] = True
             keep = ~(done | (state.damping[alive] > 1e12))
             alive, phi, step, held = alive[keep], phi[keep], step[keep], held[keep]

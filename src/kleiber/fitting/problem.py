@@ -39,7 +39,8 @@ class Data:
 class Space:
     """The free coordinates ``phi`` of a problem: ``theta = phi Z' + origin`` within a box.
 
-    ``free`` names the places of theta that phi holds.
+    ``free`` names the places of theta that phi holds; ``own`` and ``start`` lead back from
+    theta, ``phi = theta own' + start``.
     """
 
     free: tuple[int, ...]
@@ -47,6 +48,12 @@ class Space:
     origin: Array
     lower: Array
     upper: Array
+    own: Array
+    start: Array
+
+    def phi(self, theta: Array) -> Array:
+        """Return free coordinates, shape (..., F), of full centred ones, shape (..., K)."""
+        return theta @ self.own.T + self.start
 
     def theta(self, phi: Array) -> Array:
         """Return full centred coordinates, shape (..., K), of free ones, shape (..., F)."""

@@ -3,7 +3,8 @@
 Parameters are fixed and tied in the units that users write (A for raw counts), while the
 solver works on centred logs, where ``log A`` becomes ``log A - alpha * mean(log N)``. Both
 are linear in natural coordinates, so every fix and every tie is one linear equation, and
-each equation removes one coordinate.
+each equation removes one coordinate. A coefficient with bounds is a coordinate as it is
+written, for raw counts, so that its bounds are a box too.
 """
 
 from __future__ import annotations
@@ -49,11 +50,23 @@ class Constraints:
                     remedy="Tie for example alpha and beta (--tie alpha=beta).",
                 )
         for name, (low, high) in self.bounds.items():
-            law.index(name)
+            parameter = law.parameters[law.index(name)]
             if not low < high:
                 raise UsageError(
                     f"The bounds of {name} are [{low:g}, {high:g}]: the lower must be smaller.",
                     remedy="Give bounds as (lower, upper), or fix the parameter.",
+                )
+            if high <= parameter.lower or low >= parameter.upper:
+                raise UsageError(
+                    f"The bounds of {name} are [{low:g}, {high:g}], and {name} lies in "
+                    f"[{parameter.lower:g}, {parameter.upper:g}].",
+                    remedy="Give bounds that overlap that range, or fix the parameter.",
+                )
+            if name in self.fix and not low <= self.fix[name] <= high:
+                raise UsageError(
+                    f"{name} is fixed at {self.fix[name]:g}, outside its bounds "
+                    f"[{low:g}, {high:g}].",
+                    remedy=f"Leave out one of the two for {name}.",
                 )
 
 
@@ -72,6 +85,8 @@ def build(law: Law, constraints: Constraints, shift: Array, level: float) -> Spa
     constraints.check(law)
     matrix, offset = affine(law, shift)
     size = len(law.parameters)
+    own, start = _coordinates(law, constraints, matrix, offset)
+    back = np.linalg.inv(own)  # theta = back @ (coordinates - start)
     rows: list[Array] = []
     right: list[float] = []
     for name, held in constraints.fix.items():
@@ -82,9 +97,39 @@ def build(law: Law, constraints: Constraints, shift: Array, level: float) -> Spa
         i, j = law.index(first), law.index(second)
         rows.append(matrix[i] - matrix[j])
         right.append(float(offset[j] - offset[i]))
-    basis, origin, free = _eliminate(law, rows, right, size)
+    right = [target + float(row @ back @ start) for row, target in zip(rows, right, strict=True)]
+    basis, origin, free = _eliminate(law, [row @ back for row in rows], right, size)
     lower, upper = _box(law, constraints, level)
-    return Space(tuple(free), basis, origin, lower[free], upper[free])
+    return Space(
+        tuple(free),
+        back @ basis,
+        back @ (origin - start),
+        lower[free],
+        upper[free],
+        own[free],
+        start[free],
+    )
+
+
+def _as_written(law: Law, constraints: Constraints) -> set[str]:
+    """Return the coefficients that are coordinates as written: bounded, or tied to such a one."""
+    written = {n for n in constraints.bounds if law.parameters[law.index(n)].linear}
+    for _ in constraints.tie:
+        for pair in constraints.tie:
+            if written & set(pair):
+                written |= set(pair)
+    return written
+
+
+def _coordinates(
+    law: Law, constraints: Constraints, matrix: Array, offset: Array
+) -> tuple[Array, Array]:
+    """Return (own, start) with ``coordinates = own @ centred theta + start``."""
+    own, start = np.eye(len(matrix)), np.zeros(len(matrix))
+    for name in _as_written(law, constraints):
+        i = law.index(name)
+        own[i], start[i] = matrix[i], offset[i]
+    return own, start
 
 
 def _eliminate(
@@ -115,22 +160,29 @@ def _eliminate(
 
 
 def _box(law: Law, constraints: Constraints, level: float) -> tuple[Array, Array]:
-    """Return the box of the centred natural coordinates; ties share the narrower box."""
+    """Return the box of the coordinates; ties share the narrower box."""
+    written = _as_written(law, constraints)
     lower = np.array([p.lower if not p.linear else -np.inf for p in law.parameters])
     upper = np.array([p.upper if not p.linear else np.inf for p in law.parameters])
-    if law.terms is not None:
-        for term in law.terms:
-            lower[law.index(term.coefficient)] = level - NEGLIGIBLE
-    elif law.floor is not None:
-        lower[law.index(law.floor)] = level - NEGLIGIBLE
+    small = [term.coefficient for term in law.terms or ()] or [law.floor]
+    for name in small:
+        if name is not None and (name not in written or name == law.floor):
+            lower[law.index(name)] = level - NEGLIGIBLE
     for name, (low, high) in constraints.bounds.items():
         i = law.index(name)
-        if law.parameters[i].linear and name != law.floor:
-            continue  # a bound on a raw coefficient is not a box here: see fit.bounded
         lower[i] = max(lower[i], law.parameters[i].to_natural(low))
         upper[i] = min(upper[i], law.parameters[i].to_natural(high))
+        lower[i] = min(lower[i], upper[i])
+    for _ in constraints.tie:
+        for first, second in constraints.tie:
+            i, j = law.index(first), law.index(second)
+            if not law.parameters[i].linear or first in written:
+                lower[[i, j]], upper[[i, j]] = max(lower[i], lower[j]), min(upper[i], upper[j])
     for first, second in constraints.tie:
-        i, j = law.index(first), law.index(second)
-        if not law.parameters[i].linear:
-            lower[[i, j]], upper[[i, j]] = max(lower[i], lower[j]), min(upper[i], upper[j])
+        i = law.index(first)
+        if lower[i] > upper[i]:
+            raise UsageError(
+                f"{first} and {second} are tied, and their bounds do not overlap.",
+                remedy="Leave out the tie, or widen the bounds.",
+            )
     return lower, upper

@@ -14,8 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from kleiber.errors import UsageError
-from kleiber.fitting.objective import residuals, value
-from kleiber.fitting.problem import Data, Model, Space
+from kleiber.fitting.problem import Data, Space
 from kleiber.laws.base import Array, Law
 
 GRID = np.geomspace(0.03, 1.6, 18)
@@ -227,17 +226,18 @@ def _others(score: Array, extra: int, rng: np.random.Generator) -> Array:
     return np.where(found, ranked, drawn)
 
 
-def guess(law: Law, model: Model, data: Data, space: Space, rows: int, extra: int) -> Array:
+def guess(law: Law, data: Data, space: Space, rows: int, extra: int) -> Array:
     """Return starts (rows, 1 + extra, F) of a law without linear terms: its own best guesses."""
     if law.guesses is None:
         raise UsageError(f"The law '{law.name}' declares no guesses to start from.")
-    y = np.broadcast_to(data.y, (rows, data.logs.shape[1]))
-    table = law.guesses(float(np.mean(y)))[:, space.free]
-    table = np.clip(table, space.lower, space.upper)
+    data = _thinned(data, np.random.default_rng(0))
+    n = data.logs.shape[1]
+    level = float(np.mean(data.y))
+    table = np.clip(space.phi(law.guesses(level)), space.lower, space.upper)
     with np.errstate(all="ignore"):
-        z = model.log_loss(space.theta(table))
-        r = residuals("log", z[None], y[:, None])
-        score = value("log", r, np.broadcast_to(data.w, y.shape)[:, None], np.inf)
-    score = np.where(np.isfinite(score), score, np.inf)
+        z = law.gradient(space.theta(table), data.logs)[0] - level
+        z = np.where(np.all(np.isfinite(z), axis=1, keepdims=True), z, 1e9)
+        w = np.broadcast_to(data.w, (rows, n))
+        score = 0.5 * w @ (z * z).T - (w * (data.y - level)) @ z.T  # and a term without z
     order = np.argsort(score, axis=1)[:, : 1 + extra]
     return table[order]
