@@ -1,8 +1,16 @@
 """The delta method: how far the optimum could have moved, from the curvature at it.
 
-With weights ``W`` that sum to the number of independent observations and residual scale ``s``
-the covariance is ``s^2 v (J W J')^-1``; ``v >= 1`` is what a Huber delta loses against least
-squares on normal noise (pi/2 for a delta far below the noise: least absolute errors).
+Two covariances are made, and of every quantity the larger variance counts:
+
+- the model's, ``s^2 v (J W J')^-1`` with weights ``W`` that sum to the number of independent
+  observations and residual scale ``s``; ``v >= 1`` is what a Huber delta loses against least
+  squares on normal noise (pi/2 for a delta far below the noise: least absolute errors);
+- the sandwich ``H^-1 (sum of squared pulls of runs) H^-1`` with the exact Hessian (Huber
+  1967; HC2 for small samples), which also holds where small runs are noisier than large ones,
+  or where the clipped runs crowd at one end.
+
+On the digitised Chinchilla runs the sandwich gives the bootstrap's standard errors to two
+digits, and the model's are half of them; on a 3x3 ladder the sandwich alone covers too little.
 """
 
 from __future__ import annotations
@@ -16,6 +24,10 @@ from kleiber.fitting.engine import Problem
 from kleiber.fitting.newton import Solved
 from kleiber.fitting.scale import clipped_moments, robust_scale
 from kleiber.laws.base import Array
+
+
+FLATTEST = 0.1
+MOST_LEVERAGE = 0.95  # a run that alone holds a parameter has no residual to judge it by
 
 
 @dataclass(frozen=True)
@@ -77,15 +89,67 @@ def information(problem: Problem, solved: Solved) -> Array:
     return gram * (free[:, :, None] & free[:, None, :])
 
 
-def covariance(problem: Problem, solved: Solved, spread: Noise) -> Array:
-    """Return the covariance (B, F, F) of the free coordinates; zero where a bound holds one."""
+@dataclass(frozen=True)
+class Covariance:
+    """The covariances (B, F, F) of the free coordinates; zero where a bound holds one."""
+
+    model: Array
+    sandwich: Array
+
+    def along(self, gradient: Array) -> Array:
+        """Return the variance (B, m) of quantities with gradients (B, F, m)."""
+        quadratic = "bim,bij,bjm->bm"
+        return np.maximum(
+            np.einsum(quadratic, gradient, self.model, gradient),
+            np.einsum(quadratic, gradient, self.sandwich, gradient),
+        )
+
+
+def covariance(problem: Problem, solved: Solved, spread: Noise) -> Covariance:
+    """Return both covariances of the free coordinates at the optimum."""
     gram = information(problem, solved)
     diagonal = np.sqrt(np.einsum("bii->bi", gram))
     scale = np.where(diagonal > 0, 1.0 / np.maximum(diagonal, 1e-300), 0.0)
     scaled = gram * scale[:, :, None] * scale[:, None, :]
     inverse = np.linalg.pinv(scaled, rcond=1e-14, hermitian=True)
+    inverse = inverse * scale[:, :, None] * scale[:, None, :]
     variance = spread.scale**2 * spread.loss_of_efficiency / spread.worth
-    return inverse * scale[:, :, None] * scale[:, None, :] * variance[:, None, None]
+    scores = _run_scores(problem, solved, inverse)
+    bread = _inverse_hessian(solved, scaled, scale, spread)
+    sandwich = bread @ (scores @ scores.swapaxes(1, 2)) @ bread
+    return Covariance(inverse * variance[:, None, None], sandwich)
+
+
+def _inverse_hessian(solved: Solved, scaled: Array, scale: Array, spread: Noise) -> Array:
+    """Return the inverse Hessian (B, F, F), no flatter than a tenth of what J W J' expects.
+
+    With a delta far below the noise few points carry the Hessian, and it can come out flat by
+    chance.
+    """
+    expected = np.linalg.eigvalsh(scaled)
+    least = np.where(expected > 1e-13, expected, np.inf).min(axis=1, initial=np.inf)
+    hessian = solved.hessian * scale[:, :, None] * scale[:, None, :]
+    curvature, basis = np.linalg.eigh(hessian)
+    floor = FLATTEST * least * spread.slope
+    free = curvature > 1e-13
+    firm = np.where(free, np.maximum(curvature, floor[:, None]), np.inf)
+    inverse = (basis / firm[:, None, :]) @ basis.swapaxes(1, 2)
+    return inverse * scale[:, :, None] * scale[:, None, :]
+
+
+def _run_scores(problem: Problem, solved: Solved, inverse: Array) -> Array:
+    """Return each run's pull on the coordinates (B, F, R), raised for its leverage (HC2)."""
+    jacobian, r = problem.jacobian(solved.phi), problem.residuals(solved.phi)
+    if problem.data.kind == "huber":
+        delta = np.asarray(problem.data.delta)
+        r = np.clip(r, -delta, delta)
+    weight = np.broadcast_to(problem.data.w, r.shape)
+    leverage = weight * np.einsum("bfn,bfn->bn", inverse @ jacobian, jacobian)
+    order = np.argsort(problem.run, kind="stable")
+    first = np.searchsorted(problem.run[order], np.arange(problem.runs))
+    pulls = np.add.reduceat((jacobian * (weight * r)[:, None, :])[:, :, order], first, axis=2)
+    leverage = np.add.reduceat(leverage[:, order], first, axis=1)
+    return pulls / np.sqrt(1.0 - np.minimum(leverage, MOST_LEVERAGE))[:, None, :]
 
 
 def condition(problem: Problem, solved: Solved) -> Array:

@@ -115,8 +115,7 @@ def _delta(
 ) -> tuple[Array, Array]:
     """Add and subtract t standard errors of the linearised prediction."""
     centre, gradient = _centre(problem, solved.phi, targets)
-    cov = covariance(problem, solved, spread)
-    variance = np.einsum("bim,bij,bjm->bm", gradient, cov, gradient)
+    variance = covariance(problem, solved, spread).along(gradient)
     if not mean:
         variance = variance + (spread.scale**2)[:, None]
     half = t_quantile(spread, level)[:, None] * np.sqrt(variance)

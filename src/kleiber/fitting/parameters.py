@@ -54,8 +54,8 @@ def standard_errors(problem: Problem, solved: Solved, spread: Noise) -> Array:
     """Return the delta method's standard errors (K,) of natural coordinates for raw counts."""
     matrix, _ = space.affine(problem.law, problem.shift)
     slope = matrix @ problem.space.Z
-    cov = covariance(problem, solved, spread)[0]
-    return np.sqrt(np.maximum(np.einsum("kf,fg,kg->k", slope, cov, slope), 0.0))
+    variance = covariance(problem, solved, spread).along(slope.T[None])[0]
+    return np.sqrt(np.maximum(variance, 0.0))
 
 
 def _boxed(problem: Problem, low: Array, high: Array) -> tuple[Array, Array]:

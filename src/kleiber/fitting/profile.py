@@ -32,8 +32,7 @@ def profile(
     centre, gradient = centre[:, 0], gradient[:, :, 0]
     if problem.data.kind == "raw":
         centre, gradient = np.exp(centre), gradient * np.exp(centre)[:, None]
-    cov = covariance(problem, solved, spread)
-    variance = np.einsum("bi,bij,bj->b", gradient, cov, gradient)
+    variance = covariance(problem, solved, spread).along(gradient[:, :, None])[:, 0]
     half = quantile * np.sqrt(variance + (0.0 if mean else 1.0) * spread.scale**2)
     pulled = _pull(problem, solved, spread, target, mean=mean)
     return tuple(_root(pulled, centre, sign * half, quantile) for sign in (-1.0, 1.0))  # type: ignore[return-value]

@@ -142,7 +142,6 @@ def _bounds(
     steps = _STEP * np.eye(phi.shape[1])
     ahead = _coordinates(fit, phi + steps, budget)
     slope = (ahead - _coordinates(fit, phi - steps, budget)) / (2.0 * _STEP)
-    cov = covariance(problem, fit.solved, fit.spread)[0]
-    variance = np.einsum("fc,fg,gc->c", slope, cov, slope)
+    variance = covariance(problem, fit.solved, fit.spread).along(slope[None])[0]
     half = t_quantile(fit.spread, level) * np.sqrt(variance)
     return best - half, best + half
