@@ -285,4 +285,4 @@ def _status(found: Certificate, converged: bool, at_bound: tuple[str, ...]) -> S
             f"converged in a flat valley (condition {found.condition:.0e}): predictions near "
             "the data hold, single parameters do not",
         )
-    return Status("converged", f"converged: {agreement}, gradient {found.gradient:.0e}")
+    return Status("converged", f"converged: {agreement}")
