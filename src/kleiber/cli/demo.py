@@ -13,6 +13,7 @@ def demo(*, out: str = "kleiber-demo") -> None:
     out
         Folder for the picture and the saved fit.
     """
+    from kleiber.cli.output import findings_text
     from kleiber.fitting.report import summary
     from kleiber.judging import check, hide_largest
     from kleiber.planning import allocate
@@ -25,12 +26,12 @@ def demo(*, out: str = "kleiber-demo") -> None:
     hidden = hide_largest(runs)
     print(runs.describe().text())
     print()
-    print(summary(hidden.fit))
-    print()
-    print(f"  hidden     {hidden.sentence()}")
-    print(f"  budget     {allocate(hidden.fit, 1e22).text()}")
-    for finding in check(hidden.fit):
-        print(f"  {finding.code}       {finding.title}: {finding.message}")
+    extra = [
+        ("hidden", hidden.sentence()),
+        ("budget", allocate(hidden.fit, 1e22).text()),
+        *findings_text(check(hidden.fit)),
+    ]
+    print(summary(hidden.fit, extra=extra))
     saved = hidden.fit.save(folder / "fit.json")
     print(f"\nSYNTHETIC DATA throughout: the sample was generated from a known law.\nsaved {saved}")
     _draw(hidden, folder / "fit.svg")

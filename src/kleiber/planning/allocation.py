@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,21 +42,29 @@ class Allocation:
     convention: str = "6 * params * tokens"
 
     def text(self) -> str:
-        """Return the allocation as one sentence with its intervals."""
-        box = self.intervals
+        """Return the allocation as a small table with its intervals."""
+        first = next(iter(self.intervals.values()))
+        rows = [
+            ("params", format_count(self.params), self._span("params", format_count)),
+            ("tokens", format_count(self.tokens), self._span("tokens", format_count)),
+            (
+                "tokens a param",
+                f"{self.tokens_per_param:.3g}",
+                self._span("tokens_per_param", "{:.3g}".format),
+            ),
+            ("loss, nats", f"{self.loss:.4f}", self._span("loss", "{:.4f}".format)),
+            ("exponent", f"{self.exponent:.3f}", self._span("exponent", "{:.3f}".format)),
+        ]
+        head = f"{self.flops:.4g} FLOPs, counted as {self.convention}"
+        tail = f"  {first.level:.0%} intervals, {first.method}; params grow as FLOPs^exponent"
+        return "\n".join([head, *(f"  {a:<16}{b:>8}   {c}" for a, b, c in rows), tail])
 
-        def span(name: str) -> str:
-            return f"{format_count(box[name].lower)} to {format_count(box[name].upper)}"
-
-        return (
-            f"{self.flops:.3g} FLOPs (6 x params x tokens): {format_count(self.params)} params "
-            f"({span('params')}) on {format_count(self.tokens)} tokens ({span('tokens')}), "
-            f"{self.tokens_per_param:.3g} tokens a param ({box['tokens_per_param'].lower:.3g} to "
-            f"{box['tokens_per_param'].upper:.3g}); loss {self.loss:.4f} nats "
-            f"({box['loss'].lower:.4f} to {box['loss'].upper:.4f}); params grow as FLOPs^"
-            f"{self.exponent:.3f} ({box['exponent'].lower:.3f} to {box['exponent'].upper:.3f}); "
-            f"{box['loss'].level:.0%} intervals"
-        )
+    def _span(self, name: str, show: Callable[[float], str]) -> str:
+        """Return an interval as text."""
+        box = self.intervals[name]
+        if not np.isfinite(box.lower + box.upper):
+            return "unknown"
+        return f"{show(box.lower)} to {show(box.upper)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the allocation as plain data."""
