@@ -10,11 +10,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
 
 from kleiber import __version__
-from kleiber.errors import KleiberError, UsageError
+from kleiber.cli.output import ARGUMENTS
+from kleiber.errors import InputError, KleiberError, UsageError
 
 VERBS = {
     "runs": "Show what a table of runs holds.",
@@ -35,21 +37,29 @@ def build() -> App:
         help="The laboratory for the scaling laws of language models.",
         version=__version__,
         help_format="plaintext",
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), show_default=_default),
     )
     for name, said in VERBS.items():
         app.command(f"kleiber.cli.{name}:{name}", name=name, help=said)
     return app
 
 
+def _default(value: Any) -> str | None:
+    """Return how --help shows a default; off, none and empty need no words."""
+    return None if value in (None, False, ()) else str(value)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     wants_json = "--json" in arguments
+    ARGUMENTS.set(tuple(arguments))
     tokens = [STDIN if argument == "-" else argument for argument in arguments]
     try:
         build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return _fail(UsageError(_one_line(str(error)), remedy="See kleiber --help."), wants_json)
+        help_of = " ".join(["kleiber", *[verb for verb in arguments[:1] if verb in VERBS]])
+        remedy = f"See {help_of} --help."
+        return _fail(UsageError(_one_line(str(error)), remedy=remedy), wants_json)
     except KleiberError as error:
         return _fail(error, wants_json)
     except KeyboardInterrupt:
@@ -58,7 +68,18 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        return _fail(_of_system(error), wants_json)
     return OK
+
+
+def _of_system(error: OSError) -> InputError:
+    """Return what the operating system refused as an error of ours."""
+    what = f"'{error.filename}'" if error.filename else "A file"
+    return InputError(
+        f"{what} cannot be used: {error.strerror or error}.",
+        remedy="Check the path and its permissions.",
+    )
 
 
 def _one_line(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kleiber.cli.options import Files, Fitting, Intervals, Reading
-from kleiber.cli.output import command, print_json
+from kleiber.cli.options import Files, Fitting, Intervals, Reading, count
+from kleiber.cli.output import command, findings_text, print_json, problems_text
 from kleiber.cli.source import saved_or_made
 
 
@@ -27,14 +27,21 @@ def allocate(
         Print one JSON object instead of text.
     """
     from kleiber import planning
+    from kleiber.judging import check
 
     asked = intervals or Intervals()
-    made = saved_or_made(files, reading, fitting, asked.bootstraps or 0, quiet=json)
-    best = planning.allocate(made, flops, level=asked.level, method=asked.method)
+    budget = count(flops, "--flops", "1e24")
+    made, problems = saved_or_made(files, reading, fitting, asked.bootstraps, quiet=json)
+    best = planning.allocate(made, budget, level=asked.level, method=asked.method)
+    findings = check(made)
     if json:
         content = {"schema": "kleiber.allocate/1", "law": made.law.name, **best.to_dict()}
+        content["findings"] = [finding.to_dict() for finding in findings]
+        content["problems"] = [problem.to_dict() for problem in problems]
         print_json({**content, "synthetic": made.data.synthetic, "command": command()})
     else:
         print(best.text())
         if made.data.synthetic:
             print("SYNTHETIC DATA: generated from a known law, no model was trained")
+        for label, text in [*problems_text(problems), *findings_text(findings)]:
+            print(f"{label}: {text}")

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from kleiber.cli.options import Files, Fitting, Intervals, Reading
-from kleiber.cli.output import command, findings_text, print_json, save_plot, say, say_notes
+from kleiber.cli.output import (
+    command,
+    findings_text,
+    print_json,
+    problems_of,
+    problems_text,
+    save_plot,
+    say,
+    say_notes,
+)
 
 
 def fit(
@@ -34,20 +43,23 @@ def fit(
     asked = intervals or Intervals()
     runs = (reading or Reading()).read(files)
     made = (fitting or Fitting()).fit(runs, asked.bootstraps or 0)
-    findings = check(made)
-    if json:
-        content = made.to_dict(asked.level, asked.method)
-        content["findings"] = [finding.to_dict() for finding in findings]
-        print_json({**content, "command": command()})
-    else:
-        say_notes(runs)
-        extra = [
-            ("hidden", hidden_line(runs, made, level=asked.level)),
-            *findings_text(findings),
-            ("again", command()),
-        ]
-        print(summary(made, asked.level, asked.method, extra))
+    findings, problems = check(made), problems_of(runs, made)
+    # Files come first: where one cannot be written, nothing is printed but the error.
     if out:
         say(f"saved {made.save(out)}")
     if plot:
         save_plot(plot, made, level=asked.level)
+    if json:
+        content = made.to_dict(asked.level, asked.method)
+        content["findings"] = [finding.to_dict() for finding in findings]
+        content["problems"] = [problem.to_dict() for problem in problems]
+        print_json({**content, "command": command()})
+    else:
+        say_notes(runs)
+        extra = [
+            ("hidden", hidden_line(runs, made, level=asked.level, method=asked.method)),
+            *problems_text(problems),
+            *findings_text(findings),
+            ("again", command()),
+        ]
+        print(summary(made, asked.level, asked.method, extra))

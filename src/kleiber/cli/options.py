@@ -53,8 +53,14 @@ class Reading:
     def read(self, files: Sequence[str]) -> Runs:
         """Read the files and keep what was asked for."""
         from kleiber.cli import STDIN
+        from kleiber.errors import InputError
         from kleiber.runs import Runs
 
+        for file in filter(is_saved_fit, files):
+            raise InputError(
+                f"'{file}' is a saved fit, not a table of runs.",
+                remedy="Give it alone to kleiber predict or kleiber allocate.",
+            )
         named = ["-" if file == STDIN else file for file in files]
         source = named[0] if len(named) == 1 else named
         runs = Runs.read(
@@ -69,9 +75,9 @@ class Reading:
         return runs.select(
             family=self.family,
             recipe=self.recipe,
-            min_params=self.min_params,
-            max_params=self.max_params,
-            min_tokens=self.min_tokens,
+            min_params=count_if(self.min_params, "--min-params", "125M"),
+            max_params=count_if(self.max_params, "--max-params", "7B"),
+            min_tokens=count_if(self.min_tokens, "--min-tokens", "1B"),
             min_fraction=self.min_fraction,
             max_fraction=self.max_fraction,
         )
@@ -107,8 +113,15 @@ class Fitting:
             "fix": pairs(self.fix, "--fix", "alpha=0.34"),
             "tie": [tie_of(text) for text in self.tie],
             "bounds": boxes(self.bounds),
-            "seed": self.seed,
+            "seed": self._seed(),
         }
+
+    def _seed(self) -> int:
+        from kleiber.errors import UsageError
+
+        if self.seed < 0:
+            raise UsageError(f"--seed got {self.seed}.", remedy="A seed is 0 or more.")
+        return self.seed
 
     def _delta(self) -> Any:
         return "auto" if self.delta in (None, "auto") else one_number(self.delta, "--delta", "1e-3")
@@ -138,6 +151,35 @@ class Intervals:
     def method(self) -> str | None:
         """The method asked for, None for the default."""
         return self.interval or ("bootstrap" if self.bootstraps else None)
+
+
+def is_saved_fit(path: str) -> bool:
+    """Whether a file begins as `kleiber fit --out` writes it."""
+    try:
+        with open(path, "rb") as file:
+            return b'"schema": "kleiber.fit/' in file.read(200)
+    except (OSError, ValueError):
+        return False
+
+
+def count(text: str, option: str, example: str = "7B") -> float:
+    """Return a count such as 7B or raise a UsageError that names the option."""
+    from kleiber.errors import KleiberError, UsageError
+    from kleiber.units import parse_count
+
+    remedy = f"Write for example {option} {example}."
+    try:
+        found = parse_count(text)
+    except KleiberError as error:
+        raise UsageError(f"{option}: {error.message}", remedy=remedy) from None
+    if found == 0:
+        raise UsageError(f"{option} got {text}, expected more than 0.", remedy=remedy)
+    return found
+
+
+def count_if(text: str | None, option: str, example: str = "7B") -> float | None:
+    """Return a count, or None where the option was not given."""
+    return None if text is None else count(text, option, example)
 
 
 def one_number(text: str, option: str, example: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from kleiber.fitting import Fit, Prediction
     from kleiber.judging import Finding
     from kleiber.runs import Runs
+    from kleiber.runs.problems import Problem
+
+# The command line that is running, which is not sys.argv where Python calls `run`.
+ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("ARGUMENTS", default=())
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -34,7 +39,20 @@ def say_notes(runs: Runs) -> None:
 
 def command() -> str:
     """Return the command line that makes this output again."""
-    return shlex.join(["kleiber", *sys.argv[1:]])
+    return shlex.join(["kleiber", *ARGUMENTS.get()])
+
+
+def problems_of(runs: Runs, fit: Fit) -> tuple[Problem, ...]:
+    """Return what in the table would mislead this fit; a law of one variable asks for less."""
+    found = runs.describe().problems
+    if len(fit.law.predictors) > 1:
+        return found
+    return tuple(one for one in found if not one.code.startswith("single-"))
+
+
+def problems_text(problems: tuple[Problem, ...]) -> list[tuple[str, str]]:
+    """Return problems of a table as labelled lines of a report."""
+    return [("problem", f"{one.message} {one.remedy}".strip()) for one in problems]
 
 
 def findings_text(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kleiber.cli.options import Files, Fitting, Intervals, Reading
-from kleiber.cli.output import command, findings_text, print_json, save_plot
+from kleiber.cli.options import Files, Fitting, Intervals, Reading, count_if
+from kleiber.cli.output import command, findings_text, print_json, problems_text, save_plot
 from kleiber.cli.source import saved_or_made
 
 
@@ -35,15 +35,19 @@ def predict(
     from kleiber.judging import check
 
     asked = intervals or Intervals()
-    made = saved_or_made(files, reading, fitting, asked.bootstraps or 0, quiet=json)
-    found = made.predict(params, tokens, level=asked.level, method=asked.method)
+    wanted = (count_if(params, "--params"), count_if(tokens, "--tokens", "140B"))
+    made, problems = saved_or_made(files, reading, fitting, asked.bootstraps, quiet=json)
+    found = made.predict(*wanted, level=asked.level, method=asked.method)
     findings = check(made, found)
+    if plot:
+        save_plot(plot, made, found, asked.level)
     if json:
         content = made.to_dict(asked.level, asked.method)
         content |= {
             **found.to_dict(),
             "schema": "kleiber.predict/1",
             "findings": [finding.to_dict() for finding in findings],
+            "problems": [problem.to_dict() for problem in problems],
             "command": command(),
         }
         print_json(content)
@@ -51,7 +55,5 @@ def predict(
         print(found.sentence())
         if made.data.synthetic:
             print("SYNTHETIC DATA: generated from a known law, no model was trained")
-        for code, text in findings_text(findings):
-            print(f"{code}  {text}")
-    if plot:
-        save_plot(plot, made, found, asked.level)
+        for label, text in [*problems_text(problems), *findings_text(findings)]:
+            print(f"{label}: {text}")

@@ -53,19 +53,29 @@ def _at_bound(fit: Fit) -> Iterator[Finding]:
             "issue",
             "parameter at a bound",
             f"{name} = {fit.values[name]:.4g} ended on its bound, so its interval says nothing.",
-            f"Fix {name} on purpose, widen its bounds, or fit a smaller law.",
+            f"Fix {name} on purpose (--fix), widen its bounds (--bounds), or fit a smaller law "
+            "(--law).",
         )
 
 
 def _starts(fit: Fit) -> Iterator[Finding]:
     found = fit.certificate
-    if fit.status.code in ("not-converged", "alone"):
+    if fit.status.code == "not-converged":
+        yield Finding(
+            "K002",
+            "issue",
+            "not converged",
+            f"The best of {found.starts} starts stopped with a gradient of {found.gradient:.1g}.",
+            "Look at the runs with `kleiber runs`; fix a parameter (--fix alpha=0.34) or fit a "
+            "smaller law (--law).",
+        )
+    if fit.status.code == "alone":
         yield Finding(
             "K002",
             "issue",
             "starts disagree",
             f"{found.agreeing} of {found.starts} starts reached the best of {found.optima} optima.",
-            "Raise starts=…; if they still disagree, fix a parameter or add runs.",
+            "Fix a parameter (--fix alpha=0.34) or add runs; Python's fit takes starts=….",
         )
 
 

@@ -101,7 +101,7 @@ def hide_largest(
     )
 
 
-def hidden_line(runs: Runs, made: Fit, *, level: float = 0.9) -> str:
+def hidden_line(runs: Runs, made: Fit, *, level: float = 0.9, method: str | None = None) -> str:
     """Return how the same fit does with the largest size hidden, or why that cannot be said."""
     held = made.constraints
     try:
@@ -109,12 +109,15 @@ def hidden_line(runs: Runs, made: Fit, *, level: float = 0.9) -> str:
             runs,
             made.law.name,
             level=level,
+            method=method,
             objective=made.objective_name,
             delta="auto" if made.delta is None or made.delta_rule == "auto" else made.delta,
             fix=held.fix,
             tie=held.tie,
             bounds=held.bounds,
+            points=made.data.selection,
             seed=made.seed,
+            bootstraps=made.bootstraps,
         )
     except KleiberError as error:
         return f"not possible: {error.message}"
