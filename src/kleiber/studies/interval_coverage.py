@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
 from kleiber.fitting import engine, intervals
 from kleiber.fitting.covariance import noise
@@ -38,10 +38,10 @@ class Way:
     name: str
     objective: Objective
     delta: float | str
-    method: Method
+    method: Method | Literal["textbook"]
 
 
-LEAST_SQUARES = Way("least squares, t", "log", "auto", "delta")
+LEAST_SQUARES = Way("least squares, t", "log", "auto", "textbook")
 DEFAULT = Way("huber auto, delta (default)", "huber", "auto", "delta")
 CLEAN = (
     LEAST_SQUARES,
@@ -51,6 +51,7 @@ CLEAN = (
     Way("huber auto, jackknife", "huber", "auto", "jackknife"),
     Way("huber 1e-3, delta", "huber", 1e-3, "delta"),
     Way("least squares, profile", "log", "auto", "profile"),
+    Way("least squares, delta", "log", "auto", "delta"),
 )
 HARMED = (LEAST_SQUARES, DEFAULT)
 
@@ -100,6 +101,9 @@ def bound(ladders: Ladders, way: Way, replicates: int, seed: int) -> tuple[Array
     if way.objective == "huber" and way.delta == "auto":
         problem = problem.having(delta=engine.auto_delta(problem, repeats))
     solved = engine.optimise(problem, repeats)
+    predicted = np.exp(problem.at(solved.phi, ladders.target)[0][:, 0])
+    if way.method == "textbook":
+        return *textbook(problem, solved.phi, ladders.target), predicted
     lower, upper = intervals.prediction_bounds(
         problem,
         solved,
@@ -111,8 +115,18 @@ def bound(ladders: Ladders, way: Way, replicates: int, seed: int) -> tuple[Array
         replicates=replicates,
         seed=seed,
     )
-    predicted = np.exp(problem.at(solved.phi, ladders.target)[0][:, 0])
     return lower[:, 0], upper[:, 0], predicted
+
+
+def textbook(problem: Problem, phi: Array, target: Array) -> tuple[Array, Array]:
+    """Return the bounds (R,) of nonlinear least squares: z +- t s sqrt(1 + g'(J J')^-1 g)."""
+    jacobian, r = problem.jacobian(phi), problem.residuals(phi)
+    dof = r.shape[1] - jacobian.shape[1]
+    z, gradient = problem.at(phi, target)
+    solved = np.linalg.solve(jacobian @ jacobian.swapaxes(1, 2), gradient)
+    spread = np.sum(r * r, axis=1) / dof * (1.0 + np.sum(gradient * solved, axis=(1, 2)))
+    half = stdtrit(dof, 0.5 + 0.5 * LEVEL) * np.sqrt(spread)
+    return np.exp(z[:, 0] - half), np.exp(z[:, 0] + half)
 
 
 def score(ladders: Ladders, way: Way, replicates: int, seed: int) -> dict[str, Any]:
