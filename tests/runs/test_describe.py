@@ -39,6 +39,7 @@ def test_designs_that_cannot_be_told_apart() -> None:
     assert "single-size" in codes(changed(params=[1e8] * 25))
     assert "single-tokens" in codes(changed(tokens=[1e10] * 25))
     assert "single-ratio" in codes(changed(tokens=(20 * n).tolist()))
+    assert codes(changed(loss=[3.0] * 25)) == {"constant-loss"}
     assert "single-line" in codes(changed(tokens=(n**2 / 1e6).tolist()))
     assert "few-runs" in codes({name: column[:4] for name, column in table.items()})
 
@@ -151,9 +152,9 @@ Runs of the table given
 
   Problems
     ! 3 finished runs: a law of five values needs at least 6, and more for an interval. Train more
-      small runs, use checkpoints, or fit a law of fewer values.
+      small runs, use checkpoints (--points all), or fit a law of fewer values (--law).
     ! all points have 20 tokens a param: size and data cannot be told apart. Add runs at another
-      ratio, or fit a law in compute alone.
+      ratio, or fit one of them alone (--law params-power-floor).
 
   How it was read
     - assumed: No run names: each of 3 rows is counted as a finished run.

@@ -53,6 +53,7 @@ def find_problems(frame: pl.DataFrame, *, family: str = "", named: bool) -> tupl
     checks = (
         *_few(finals),
         *_span(frame),
+        *_constant(frame),
         *_scale(frame),
         *_repeats(frame, named=named),
         *_outliers(finals),
@@ -69,7 +70,8 @@ def _few(finals: pl.DataFrame) -> Iterator[Problem]:
             "few-runs",
             f"{counted(finals.height, 'finished run')}: a law of five values needs at least {FEW}, "
             "and more for an interval.",
-            "Train more small runs, use checkpoints, or fit a law of fewer values.",
+            "Train more small runs, use checkpoints (--points all), or fit a law of fewer values "
+            "(--law).",
         )
 
 
@@ -81,27 +83,38 @@ def _span(frame: pl.DataFrame) -> Iterator[Problem]:
         yield Problem(
             "single-size",
             f"a single size ({size}): nothing says how loss falls with params.",
-            "Add runs of other sizes, or fit a law in tokens alone.",
+            "Add runs of other sizes, or fit tokens alone (--law tokens-power-floor).",
         )
     elif np.ptp(d) < NARROW:
         tokens = format_count(float(frame["tokens"].to_numpy()[0]))
         yield Problem(
             "single-tokens",
             f"all points are at {tokens} tokens: nothing says how loss falls with data.",
-            "Add runs of other lengths or checkpoints, or fit a law in params alone.",
+            "Add runs of other lengths or checkpoints, or fit params alone "
+            "(--law params-power-floor).",
         )
     elif np.ptp(d - n) < NARROW:
         ratio = float(np.exp(np.median(d - n)))
         yield Problem(
             "single-ratio",
             f"all points have {ratio:.3g} tokens a param: size and data cannot be told apart.",
-            "Add runs at another ratio, or fit a law in compute alone.",
+            "Add runs at another ratio, or fit one of them alone (--law params-power-floor).",
         )
     elif n.size > 2 and abs(float(np.corrcoef(n, d)[0, 1])) > 0.999:
         yield Problem(
             "single-line",
             "tokens follow params along one line in logs: size and data can hardly be told apart.",
             "Add runs off that line.",
+        )
+
+
+def _constant(frame: pl.DataFrame) -> Iterator[Problem]:
+    """Look for a loss that never changes."""
+    if frame.height > 1 and frame["loss"].n_unique() == 1:
+        yield Problem(
+            "constant-loss",
+            f"every loss is {frame['loss'][0]:.4g} nats: there is nothing to fit.",
+            "Look whether the right column was read (--columns loss=NAME).",
         )
 
 
