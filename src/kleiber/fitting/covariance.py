@@ -25,7 +25,8 @@ from kleiber.fitting.newton import Solved
 from kleiber.fitting.scale import clipped_moments, robust_scale
 from kleiber.laws.base import Array
 
-
+SINGULAR = 1e-14  # curvature, on a diagonal of one, that is rounding
+FAINTEST = 1e-12  # a scale of least squares below this is rounding of the losses
 FLATTEST = 0.1
 MOST_LEVERAGE = 0.95  # a run that alone holds a parameter has no residual to judge it by
 
@@ -71,7 +72,7 @@ def noise(problem: Problem, phi: Array) -> Noise:
         return Noise(scale, square, np.maximum(slope, 1e-6), worth / problem.runs, dof)
     square = np.sum(problem.data.w * r * r, axis=-1) * worth / problem.runs
     one = np.ones(len(phi))
-    return Noise(np.sqrt(square / dof), one, one, worth / problem.runs, dof)
+    return Noise(np.maximum(np.sqrt(square / dof), FAINTEST), one, one, worth / problem.runs, dof)
 
 
 def t_quantile(spread: Noise, level: float) -> Array:
@@ -82,7 +83,7 @@ def t_quantile(spread: Noise, level: float) -> Array:
 def information(problem: Problem, solved: Solved) -> Array:
     """Return J W J' (B, F, F) with the rows of coordinates that rest on a bound cleared."""
     jacobian = problem.jacobian(solved.phi)
-    weighted = jacobian * np.broadcast_to(problem.data.w, jacobian[:, 0].shape)[:, None, :]
+    weighted = jacobian * np.atleast_2d(problem.data.w)[:, None, :]
     gram = weighted @ jacobian.swapaxes(1, 2)
     on_bound = (solved.phi <= problem.space.lower) | (solved.phi >= problem.space.upper)
     free = ~on_bound
@@ -106,12 +107,17 @@ class Covariance:
 
 
 def covariance(problem: Problem, solved: Solved, spread: Noise) -> Covariance:
-    """Return both covariances of the free coordinates at the optimum."""
+    """Return both covariances of the free coordinates at the optimum.
+
+    A direction that the data do not see has a variance beyond any use, never none.
+    """
     gram = information(problem, solved)
     diagonal = np.sqrt(np.einsum("bii->bi", gram))
     scale = np.where(diagonal > 0, 1.0 / np.maximum(diagonal, 1e-300), 0.0)
     scaled = gram * scale[:, :, None] * scale[:, None, :]
-    inverse = np.linalg.pinv(scaled, rcond=1e-14, hermitian=True)
+    whole = scaled + np.eye(problem.free) * (diagonal == 0)[:, None, :]
+    curvature, basis = np.linalg.eigh(whole)
+    inverse = (basis / np.maximum(curvature, SINGULAR)[:, None, :]) @ basis.swapaxes(1, 2)
     inverse = inverse * scale[:, :, None] * scale[:, None, :]
     variance = spread.scale**2 * spread.loss_of_efficiency / spread.worth
     scores = _run_scores(problem, solved, inverse)
@@ -155,7 +161,7 @@ def _run_scores(problem: Problem, solved: Solved, inverse: Array) -> Array:
 def condition(problem: Problem, solved: Solved) -> Array:
     """Return the condition number (B,) of J W J' after scaling its diagonal to one."""
     gram = information(problem, solved)
-    result = np.full(len(gram), np.inf)
+    result = np.full(len(gram), np.inf if problem.free else 1.0)
     for i, matrix in enumerate(gram):
         kept = np.diag(matrix) > 0
         if kept.any():

@@ -88,7 +88,8 @@ def prediction_bounds(
                 low[b], high[b] = _jackknife(*args)
     if problem.data.kind == "raw":
         return low, high
-    return np.exp(low), np.exp(high)
+    with np.errstate(over="ignore"):
+        return np.exp(low), np.exp(high)
 
 
 def _row(problem: Problem, b: int) -> Problem:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.special import stdtrit
 
@@ -16,7 +14,11 @@ from kleiber.fitting.newton import Solved
 from kleiber.fitting.space import Constraints
 from kleiber.laws.base import Array
 
-PROFILE_STEPS = 14
+PROFILE_STEPS = 30
+AT_BOUND = 1e-9  # of a bound, in natural coordinates
+FIRST_STEP = 0.05  # of an exponent on a bound, whose standard error is unknown
+LONGEST = 5.0  # of a first step: a standard error may be beyond any use
+LARGEST = 1e300  # a coefficient beyond is infinite
 
 
 def bounds(
@@ -35,7 +37,7 @@ def bounds(
     if method == "jackknife" and problem.runs >= FEWEST_RUNS:
         error = np.sqrt(jackknife_variance(problem.raw_theta(jackknife(problem).phi)))
         half = float(stdtrit(problem.runs - 1, 0.5 + 0.5 * level)) * error
-        return _boxed(problem, centre - half, centre + half)
+        return _boxed(problem, constraints, centre - half, centre + half)
     if not spread.known:
         return np.full_like(centre, np.nan), np.full_like(centre, np.nan)
     quantile = float(t_quantile(spread, level)[0])
@@ -46,8 +48,16 @@ def bounds(
         return low, high
     error = standard_errors(problem, solved, spread)
     if method == "delta":
-        return _boxed(problem, centre - quantile * error, centre + quantile * error)
+        error[on_bound(problem, solved)] = np.nan  # a bound says nothing of how far it may be
+        return _boxed(problem, constraints, centre - quantile * error, centre + quantile * error)
     return _profile(problem, solved, spread, constraints, centre, error, quantile)
+
+
+def on_bound(problem: Problem, solved: Solved) -> list[int]:
+    """Return the places of the parameters of one fit that rest on a bound."""
+    free, phi = problem.space, solved.phi[0]
+    edge = (phi <= free.lower + AT_BOUND) | (phi >= free.upper - AT_BOUND)
+    return [place for place, on in zip(free.free, edge, strict=True) if on]
 
 
 def standard_errors(problem: Problem, solved: Solved, spread: Noise) -> Array:
@@ -58,10 +68,26 @@ def standard_errors(problem: Problem, solved: Solved, spread: Noise) -> Array:
     return np.sqrt(np.maximum(variance, 0.0))
 
 
-def _boxed(problem: Problem, low: Array, high: Array) -> tuple[Array, Array]:
-    """Keep exponents within the law's own bounds."""
-    limits = [(-np.inf, np.inf) if p.linear else (p.lower, p.upper) for p in problem.law.parameters]
-    lower, upper = np.array(limits).T
+def _limits(problem: Problem, constraints: Constraints) -> tuple[Array, Array]:
+    """Return the boxes (K,) of natural coordinates for raw counts: the law's and the user's."""
+    lower = np.array([-np.inf if p.linear else p.lower for p in problem.law.parameters])
+    upper = np.array([np.inf if p.linear else p.upper for p in problem.law.parameters])
+    for f, place in enumerate(problem.space.free):
+        if not problem.law.parameters[place].linear:
+            lower[place], upper[place] = problem.space.lower[f], problem.space.upper[f]
+    for name, (low, high) in constraints.bounds.items():
+        place = problem.law.index(name)
+        parameter = problem.law.parameters[place]
+        if parameter.linear:
+            lower[place], upper[place] = parameter.to_natural(low), parameter.to_natural(high)
+    return lower, upper
+
+
+def _boxed(
+    problem: Problem, constraints: Constraints, low: Array, high: Array
+) -> tuple[Array, Array]:
+    """Keep parameters within their bounds."""
+    lower, upper = _limits(problem, constraints)
     return np.clip(low, lower, upper), np.clip(high, lower, upper)
 
 
@@ -76,14 +102,17 @@ def _profile(
 ) -> tuple[Array, Array]:
     """Hold each parameter at trial values and refit, until an F test objects."""
     low, high = centre.copy(), centre.copy()
+    lower, upper = _limits(problem, constraints)
+    edged = on_bound(problem, solved)
     for k, parameter in enumerate(problem.law.parameters):
-        if error[k] <= 0.0:
+        step = min(quantile * error[k], LONGEST)
+        if k in edged:
+            step = 1.0 if parameter.linear else FIRST_STEP
+        if step <= 0.0:
             continue
         deviance = _Deviance(problem, solved, spread, constraints, parameter.name)
-        for sign, side in ((-1.0, low), (1.0, high)):
-            limit = parameter.lower if sign < 0 else parameter.upper
-            edge = np.inf if parameter.linear else abs(limit - centre[k])
-            side[k] = centre[k] + sign * deviance.root(centre[k], sign, error[k], quantile, edge)
+        low[k] = deviance.root(centre[k], -1.0, step, quantile, lower[k])
+        high[k] = deviance.root(centre[k], 1.0, step, quantile, upper[k])
     return low, high
 
 
@@ -98,29 +127,43 @@ class _Deviance:
         self.unit = float(
             2.0 * spread.worth[0] * spread.slope[0] / (spread.square[0] * spread.scale[0] ** 2)
         )
-        self.theta = problem.space.theta(solved.phi)
+        self.best = problem.space.theta(solved.phi)
+        self.theta = self.best
 
     def at(self, coordinate: float) -> float:
         """Return the square root of the deviance with the parameter at a natural coordinate."""
         law = self.problem.law
         parameter = law.parameters[law.index(self.name)]
         held = float(parameter.from_natural(np.array(coordinate)))
-        fixed = replace(self.constraints, fix={**self.constraints.fix, self.name: held})
+        held = min(max(held, parameter.lower), parameter.upper, LARGEST)
+        bounds = {k: v for k, v in self.constraints.bounds.items() if k != self.name}
+        fixed = Constraints({**self.constraints.fix, self.name: held}, self.constraints.tie, bounds)
         free = space.build(law, fixed, self.problem.shift, float(np.mean(self.problem.data.y)))
-        start = self.theta[:, list(free.free)]
-        found = newton.solve(self.problem.model, self.problem.data, free, start)
+        found = newton.solve(self.problem.model, self.problem.data, free, free.phi(self.theta))
         self.theta = free.theta(found.phi)
         return float(np.sqrt(max((found.objective[0] - self.base) * self.unit, 0.0)))
 
-    def root(self, centre: float, sign: float, error: float, quantile: float, edge: float) -> float:
-        """Return the distance from the optimum at which the deviance reaches the t quantile."""
-        inner, inner_root, outer = 0.0, 0.0, min(quantile * error, edge)
+    def root(self, centre: float, sign: float, step: float, quantile: float, limit: float) -> float:
+        """Return where, from the optimum on, the deviance reaches the t quantile.
+
+        That is the limit where it never does.
+        """
+        self.theta = self.best
+        edge = abs(limit - centre)
+        below, above = 0.0, np.inf  # distances that the runs accept, and that they do not
+        inner, inner_root, outer = 0.0, 0.0, min(step, edge)
         for _ in range(PROFILE_STEPS):
             found = self.at(centre + sign * outer)
-            if abs(found - quantile) <= 1e-3 * quantile or (outer >= edge and found < quantile):
-                return outer
+            if abs(found - quantile) <= 1e-3 * quantile:
+                return centre + sign * outer
+            if found < quantile and outer >= edge:
+                return limit
+            below, above = (outer, above) if found < quantile else (below, outer)
             slope = (found - inner_root) / (outer - inner) if outer != inner else 0.0
-            fresh = outer + (quantile - found) / slope if slope > 0 else 2.0 * outer
             inner, inner_root = outer, found
-            outer = min(max(fresh, 0.3 * outer), 3.0 * outer, edge)
-        return outer if abs(found - quantile) <= 0.05 * quantile else np.inf
+            fresh = outer + (quantile - found) / slope if slope > 0 else np.inf
+            if np.isfinite(above):
+                outer = fresh if below < fresh < above else 0.5 * (below + above)
+            else:
+                outer = min(max(fresh, 1.1 * outer), 3.0 * outer, edge)
+        return centre + sign * outer if np.isfinite(above) else limit

@@ -7,6 +7,7 @@ a new observation; here it follows the law's curvature.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +19,11 @@ from kleiber.fitting.models import model_of
 from kleiber.fitting.newton import Solved
 from kleiber.laws.base import Array
 
-SECANTS = 12
+Pulled = Callable[[Array], tuple[Array, Array]]
+
+SECANTS = 20
 TOLERANCE = 1e-3  # of the t quantile: far below what the data can tell
+LONGEST = 0.5  # of a first step, in log-loss: a standard error may be beyond any use
 HEAVY = 1e4  # the pretended run's weight when the mean curve, not a new run, is profiled
 
 
@@ -34,11 +38,12 @@ def profile(
         centre, gradient = np.exp(centre), gradient * np.exp(centre)[:, None]
     variance = covariance(problem, solved, spread).along(gradient[:, :, None])[:, 0]
     half = quantile * np.sqrt(variance + (0.0 if mean else 1.0) * spread.scale**2)
+    half = np.minimum(half, LONGEST * (centre if problem.data.kind == "raw" else 1.0))
     pulled = _pull(problem, solved, spread, target, mean=mean)
     return tuple(_root(pulled, centre, sign * half, quantile) for sign in (-1.0, 1.0))  # type: ignore[return-value]
 
 
-def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mean: bool):
+def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mean: bool) -> Pulled:
     """Return a function from the pretended loss (B,) to (deviance (B,), where the curve went)."""
     batch, n = len(solved.phi), problem.data.logs.shape[1]
     logs = np.concatenate([problem.data.logs, target - problem.shift[:, None]], axis=1)
@@ -64,22 +69,27 @@ def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mea
     return pulled
 
 
-def _root(pulled, centre: Array, offset: Array, quantile: Array) -> Array:
-    """Find where the square root of the deviance meets the t quantile, by secants in the offset."""
-    inner, inner_root = np.zeros_like(offset), np.zeros_like(offset)
-    outer = offset.copy()
-    result = centre + outer
+def _root(pulled: Pulled, centre: Array, offset: Array, quantile: Array) -> Array:
+    """Find where the square root of the deviance meets the t quantile, by secants in the offset.
+
+    Infinite where the runs accept every pretended loss.
+    """
+    sign, first = np.copysign(1.0, offset), np.maximum(np.abs(offset), 1e-300)
+    below, above = np.zeros_like(first), np.full_like(first, np.inf)
+    inner, inner_root = np.zeros_like(first), np.zeros_like(first)
+    outer = first.copy()
     for _ in range(SECANTS):
-        deviance, reached = pulled(centre + outer)
+        deviance, reached = pulled(centre + sign * outer)
         root = np.sqrt(deviance)
-        result = reached
-        if np.all(np.abs(root - quantile) <= TOLERANCE * quantile):
+        far = np.abs(root - quantile) > TOLERANCE * quantile
+        if not np.any(far):
             break
-        slope = (root - inner_root) / (outer - inner)
-        step = (quantile - root) / np.where(np.abs(slope) > 0, slope, np.nan)
-        fresh = outer + np.where(np.isfinite(step), step, 0.5 * outer)
-        fresh = np.clip(fresh / offset, 0.05, 20.0) * offset
-        moved = np.abs(root - quantile) > TOLERANCE * quantile
-        inner, inner_root = np.where(moved, outer, inner), np.where(moved, root, inner_root)
-        outer = np.where(moved, fresh, outer)
-    return result
+        below = np.where(root < quantile, outer, below)
+        above = np.where(root >= quantile, outer, above)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            fresh = outer + (quantile - root) * (outer - inner) / (root - inner_root)
+        inner, inner_root = np.where(far, outer, inner), np.where(far, root, inner_root)
+        onward = np.where(fresh > outer, np.minimum(fresh, 4.0 * outer), 4.0 * outer)
+        middle = np.where((fresh > below) & (fresh < above), fresh, 0.5 * (below + above))
+        outer = np.where(far, np.where(np.isfinite(above), middle, onward), outer)
+    return np.where(far & ~np.isfinite(above), sign * np.inf, reached)

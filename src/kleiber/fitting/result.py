@@ -167,7 +167,14 @@ class Fit:
         )
         z = self.problem.space.Z
         done = np.array([True])
-        return Solved(phi, f, np.abs(gradient @ z).max(axis=1), z.T @ hessian @ z, done, done * 0.0)
+        return Solved(
+            phi,
+            f,
+            np.abs(gradient @ z).max(axis=1, initial=0.0),
+            z.T @ hessian @ z,
+            done,
+            done * 0.0,
+        )
 
     @cached_property
     def spread(self) -> Noise:

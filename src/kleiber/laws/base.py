@@ -44,8 +44,11 @@ class Parameter:
         return max(float(np.log(value)), TINY_LOG) if value > 0 else TINY_LOG
 
     def from_natural(self, coordinate: Array) -> Array:
-        """Return the value at a natural coordinate."""
-        return np.exp(coordinate) if self.kind == "coefficient" else coordinate
+        """Return the value at a natural coordinate; a coefficient of zero is at TINY_LOG."""
+        if self.kind == "exponent":
+            return coordinate
+        with np.errstate(over="ignore", under="ignore"):
+            return np.where(coordinate <= TINY_LOG, 0.0, np.exp(coordinate))
 
 
 @dataclass(frozen=True)
