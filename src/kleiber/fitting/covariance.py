@@ -6,8 +6,8 @@ Two covariances are made, and of every quantity the larger variance counts:
   observations and residual scale ``s``; ``v >= 1`` is what a Huber delta loses against least
   squares on normal noise (pi/2 for a delta far below the noise: least absolute errors);
 - the sandwich ``H^-1 (sum of squared pulls of runs) H^-1`` with the exact Hessian (Huber
-  1967; HC2 for small samples), which also holds where small runs are noisier than large ones,
-  or where the clipped runs crowd at one end.
+  1967), which also holds where small runs are noisier than large ones, or where the clipped
+  runs crowd at one end.
 
 On the digitised Chinchilla runs the sandwich gives the bootstrap's standard errors to two
 digits, and the model's are half of them; on a 3x3 ladder the sandwich alone covers too little.
@@ -28,7 +28,6 @@ from kleiber.laws.base import Array
 SINGULAR = 1e-14  # curvature, on a diagonal of one, that is rounding
 FAINTEST = 1e-12  # a scale of least squares below this is rounding of the losses
 FLATTEST = 0.1
-MOST_LEVERAGE = 0.95  # a run that alone holds a parameter has no residual to judge it by
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def covariance(problem: Problem, solved: Solved, spread: Noise) -> Covariance:
     inverse = (basis / np.maximum(curvature, SINGULAR)[:, None, :]) @ basis.swapaxes(1, 2)
     inverse = inverse * scale[:, :, None] * scale[:, None, :]
     variance = spread.scale**2 * spread.loss_of_efficiency / spread.worth
-    scores = _run_scores(problem, solved, inverse)
+    scores = _run_scores(problem, solved)
     bread = _inverse_hessian(solved, scaled, scale, spread)
     sandwich = bread @ (scores @ scores.swapaxes(1, 2)) @ bread
     return Covariance(inverse * variance[:, None, None], sandwich)
@@ -143,19 +142,16 @@ def _inverse_hessian(solved: Solved, scaled: Array, scale: Array, spread: Noise)
     return inverse * scale[:, :, None] * scale[:, None, :]
 
 
-def _run_scores(problem: Problem, solved: Solved, inverse: Array) -> Array:
-    """Return each run's pull on the coordinates (B, F, R), raised for its leverage (HC2)."""
+def _run_scores(problem: Problem, solved: Solved) -> Array:
+    """Return each run's pull on the coordinates, (B, F, runs): its part of the gradient."""
     jacobian, r = problem.jacobian(solved.phi), problem.residuals(solved.phi)
     if problem.data.kind == "huber":
         delta = np.asarray(problem.data.delta)
         r = np.clip(r, -delta, delta)
-    weight = np.broadcast_to(problem.data.w, r.shape)
-    leverage = weight * np.einsum("bfn,bfn->bn", inverse @ jacobian, jacobian)
+    pull = jacobian * np.broadcast_to(problem.data.w * r, r.shape)[:, None, :]
     order = np.argsort(problem.run, kind="stable")
     first = np.searchsorted(problem.run[order], np.arange(problem.runs))
-    pulls = np.add.reduceat((jacobian * (weight * r)[:, None, :])[:, :, order], first, axis=2)
-    leverage = np.add.reduceat(leverage[:, order], first, axis=1)
-    return pulls / np.sqrt(1.0 - np.minimum(leverage, MOST_LEVERAGE))[:, None, :]
+    return np.add.reduceat(pull[:, :, order], first, axis=2)
 
 
 def condition(problem: Problem, solved: Solved) -> Array:
