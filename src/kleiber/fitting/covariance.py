@@ -9,8 +9,8 @@ Two covariances are made, and of every quantity the larger variance counts:
   1967), which also holds where small runs are noisier than large ones, or where the clipped
   runs crowd at one end.
 
-On the digitised Chinchilla runs the sandwich gives the bootstrap's standard errors to two
-digits, and the model's are half of them; on a 3x3 ladder the sandwich alone covers too little.
+On the digitised Chinchilla runs the sandwich gives the bootstrap's standard errors within 6 %,
+and the model's are half of them; on a 3x3 ladder the sandwich alone covers too little.
 """
 
 from __future__ import annotations
