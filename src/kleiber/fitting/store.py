@@ -115,7 +115,13 @@ def load(path: str | Path) -> Fit:
             f"{path} is no saved fit: its schema is {found!r}, expected {SCHEMA!r} with points.",
             remedy="Give a file that fit.save(…) or `kleiber fit --out` wrote.",
         )
-    return _restore(content)
+    try:
+        return _restore(content)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is a damaged saved fit: {type(error).__name__} at {error}.",
+            remedy="Fit the runs again and save the fit anew.",
+        ) from None
 
 
 def _restore(content: dict[str, Any]) -> Fit:
@@ -125,12 +131,17 @@ def _restore(content: dict[str, Any]) -> Fit:
     constraints = Constraints(
         held["fix"],
         tuple((a, b) for a, b in held["tie"]),
-        {k: (v[0], math.inf if v[1] is None else v[1]) for k, v in held["bounds"].items()},
+        {
+            k: (-math.inf if low is None else low, math.inf if high is None else high)
+            for k, (low, high) in held["bounds"].items()
+        },
     )
     known = set(DataFacts.__annotations__)
     facts = {k: v for k, v in content["data"].items() if k in known}
+    coordinates = np.array(content["coordinates"], dtype=np.float64)
+    points = _points(content["points"])
     certificate = {k: math.inf if v is None else v for k, v in content["certificate"].items()}
-    return Fit(
+    made = Fit(
         law=law,
         values=content["values"],
         objective=content["objective"],
@@ -142,16 +153,24 @@ def _restore(content: dict[str, Any]) -> Fit:
         at_bound=tuple(held["at_bound"]),
         seed=content["seed"],
         constraints=constraints,
-        points=_points(content["points"]),
+        points=points,
         data=DataFacts(**{**facts, "notes": tuple(facts.get("notes", ()))}),
         bootstraps=content["bootstraps"],
-        _phi=np.array(content["coordinates"], dtype=np.float64),
+        _phi=coordinates,
     )
+    if coordinates.shape != (made.problem.free,) or not np.all(np.isfinite(coordinates)):
+        raise ValueError("its coordinates, which do not fit its law")
+    return made
 
 
 def _points(saved: dict[str, Any]) -> Points:
     """Rebuild the points, weights included."""
     run = np.array(saved["run"], dtype=np.int64)
+    columns = ("run", "params", "tokens", "loss", "final")
+    if len({len(saved[name]) for name in columns}) != 1 or np.bincount(run).size != len(
+        saved["names"]
+    ):
+        raise ValueError("its points, whose columns differ in length")
     return Points(
         run=run,
         names=tuple(saved["names"]),

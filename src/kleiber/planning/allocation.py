@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import stdtrit
 
-from kleiber.errors import UsageError
+from kleiber.errors import FitError, UsageError
 from kleiber.fitting import intervals
 from kleiber.fitting.bootstrap import bootstrap, jackknife
 from kleiber.fitting.covariance import covariance, t_quantile
@@ -83,6 +83,11 @@ def allocate(
     intervals carry the uncertainty of the fit; the loss's is that of a new run.
     """
     budget = parse_count(flops)
+    if not budget > 0:
+        raise UsageError(
+            f"The budget is {budget:g} FLOPs; it must be more than 0.",
+            remedy="Give for example flops=1e21 (--flops 1e21).",
+        )
     if fit.law.optimum is None:
         raise UsageError(
             f"The law '{fit.law.name}' reads only {', '.join(fit.law.predictors)}, so a budget "
@@ -96,6 +101,12 @@ def allocate(
             remedy="Use delta, bootstrap or jackknife (--interval).",
         )
     best = _coordinates(fit, fit.solved.phi, budget)[0]
+    if not np.all(np.isfinite(best)):
+        raise FitError(
+            f"The fit has {' and '.join(fit.at_bound)} at a bound, so one of params and tokens "
+            "does not lower its loss, and a budget cannot be split.",
+            remedy="Add runs that vary params and tokens apart, or fix the exponent (--fix).",
+        )
     low, high = _bounds(fit, budget, level, chosen, best)
     params, exponent = float(np.exp(best[0])), float(best[1])
     tokens = budget / FLOPS_PER_PARAM_TOKEN / params
@@ -105,7 +116,9 @@ def allocate(
     def box(lower: float, upper: float) -> Interval:
         return Interval(float(lower), float(upper), level, chosen)
 
-    lowest, highest = np.exp(low[0]), np.exp(high[0])
+    with np.errstate(over="ignore", divide="ignore"):  # unknown ends are 0 and infinite
+        ends = np.exp(np.stack([low[0], high[0]]))
+        tokens_ends, per_param = area / ends, area / ends**2
     return Allocation(
         flops=budget,
         params=params,
@@ -114,11 +127,11 @@ def allocate(
         loss=predicted.value,
         exponent=exponent,
         intervals={
-            "params": box(lowest, highest),
-            "tokens": box(area / highest, area / lowest),
-            "tokens_per_param": box(area / highest**2, area / lowest**2),
+            "params": box(*ends),
+            "tokens": box(*tokens_ends[::-1]),
+            "tokens_per_param": box(*per_param[::-1]),
             "loss": box(predicted.lower, predicted.upper),
-            "exponent": box(low[1], high[1]),
+            "exponent": box(*np.clip([low[1], high[1]], 0.0, 1.0)),
         },
     )
 
@@ -145,7 +158,8 @@ def _bounds(
     if method == "bootstrap":
         refits = bootstrap(problem, fit.bootstraps, fit.seed)
         draws = _coordinates(fit, refits.phi, budget)
-        low, high = np.nanquantile(draws, [tail, 1.0 - tail], axis=0)
+        with np.errstate(invalid="ignore"):  # between two infinite draws
+            low, high = np.nanquantile(draws, [tail, 1.0 - tail], axis=0)
         return low, high
     phi = fit.solved.phi
     steps = _STEP * np.eye(phi.shape[1])
