@@ -28,7 +28,7 @@ def bootstrap(problem: Problem, replicates: int, seed: int) -> Solved:
     parts: list[Solved] = []
     for i in range(0, replicates, chunk):
         counts = rng.multinomial(runs, np.full(runs, 1.0 / runs), size=min(chunk, replicates - i))
-        parts.append(_refit(problem, counts[:, run]))
+        parts.append(_refit(problem, counts[:, run].astype(np.float64)))
     return _joined(parts)
 
 

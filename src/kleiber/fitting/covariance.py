@@ -76,7 +76,8 @@ def noise(problem: Problem, phi: Array) -> Noise:
 
 def t_quantile(spread: Noise, level: float) -> Array:
     """Return the two-sided t quantiles (B,) at the degrees of freedom; NaN without any."""
-    return stdtrit(np.where(spread.dof >= 1.0, spread.dof, np.nan), 0.5 + 0.5 * level)
+    dof = np.where(spread.dof >= 1.0, spread.dof, np.nan)
+    return np.asarray(stdtrit(dof, 0.5 + 0.5 * level), dtype=np.float64)
 
 
 def information(problem: Problem, solved: Solved) -> Array:

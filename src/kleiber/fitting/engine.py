@@ -15,7 +15,7 @@ from kleiber.fitting.objective import Objective, residuals
 from kleiber.fitting.problem import Data, Model, Space
 from kleiber.fitting.scale import TUNING, robust_scale
 from kleiber.fitting.space import Constraints
-from kleiber.laws.base import Array, Law
+from kleiber.laws.base import Array, Index, Law
 
 SHARPEST = 1e-3  # the published Huber delta: also the robust first look of delta="auto"
 AUTO_ROUNDS = 3
@@ -111,11 +111,12 @@ def best_of(problem: Problem, first: Array) -> Solved:
     rows, many, free = first.shape
     if many == 1:
         return newton.solve(problem.model, problem.data, problem.space, first[:, 0])
-    index = np.repeat(np.arange(rows), many)
+    index: Index = np.repeat(np.arange(rows, dtype=np.intp), many)
     solved = newton.solve(
         problem.model, problem.data.rows(index), problem.space, first.reshape(-1, free)
     )
-    best = np.argmin(solved.objective.reshape(rows, many), axis=1) + np.arange(rows) * many
+    nearest: Index = np.argmin(solved.objective.reshape(rows, many), axis=1)
+    best: Index = nearest + np.arange(rows, dtype=np.intp) * many
     return Solved(*(getattr(solved, name)[best] for name in Solved.__annotations__))
 
 

@@ -16,7 +16,7 @@ from kleiber.fitting.objective import Objective, check_objective
 from kleiber.fitting.result import Certificate, DataFacts, Fit, Status, pose_points
 from kleiber.fitting.space import Constraints
 from kleiber.laws import Law, get
-from kleiber.laws.base import Array
+from kleiber.laws.base import Mask
 from kleiber.runs import Points, Runs
 from kleiber.units import format_count
 
@@ -179,7 +179,7 @@ def _first_delta(objective: Objective, delta: Delta) -> float:
         return np.inf
     if delta == "auto":
         return engine.SHARPEST
-    if not (isinstance(delta, (int, float)) and np.isfinite(delta) and delta > 0):
+    if isinstance(delta, str) or not (np.isfinite(delta) and delta > 0):
         raise UsageError(
             f"The Huber delta is {delta!r}; it must be a positive number.",
             remedy="Give delta=1e-3 as published, or delta='auto' (--delta auto).",
@@ -225,7 +225,7 @@ def _row(solved: Solved, i: int) -> Solved:
     return Solved(*(getattr(solved, name)[i : i + 1] for name in Solved.__annotations__))
 
 
-def _as_low(problem: Problem, solved: Solved) -> Array:
+def _as_low(problem: Problem, solved: Solved) -> Mask:
     """Return which rows (B,) reached the lowest objective, but for rounding."""
     best = np.min(solved.objective, keepdims=True)
     none = newton.least_decrease(best, problem.data.w.sum())

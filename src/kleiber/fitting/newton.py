@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kleiber.fitting.problem import Data, Model, Space
-from kleiber.laws.base import Array
+from kleiber.laws.base import Array, Index, Mask
 
 MAX_ITERATIONS = 300
 RELATIVE_DECREASE = 1e-13  # predicted decrease over the objective at which a row is done
 BLOCK_ELEMENTS = 20_000  # rows x points of one block: its arrays stay in the cache
 LONGEST_STEP = 2.0  # in natural coordinates: a factor e^2 of a coefficient
-SOFTER = tuple(4.0**k for k in range(10, -1, -1))  # multiples of delta that lead to it
+SOFTEST = 4.0**10  # the multiple of delta from which a stranded row is led back, by fours
 ROUNDING = 16.0 * np.finfo(np.float64).eps  # error of one log-loss residual
 
 
@@ -35,7 +35,7 @@ class Solved:
     objective: Array
     gradient: Array
     hessian: Array
-    converged: Array
+    converged: Mask
     iterations: Array
 
 
@@ -46,15 +46,15 @@ def solve(model: Model, data: Data, space: Space, start: Array) -> Solved:
     linear branch, no curvature to steer by) are led there again through softer deltas.
     """
     found = _solve_blocks(model, data, space, start)
-    lost = np.flatnonzero(~found.converged)
+    lost: Index = np.flatnonzero(~found.converged)
     if data.kind != "huber" or not len(lost):
         return found
     hard = data.rows(lost)
-    phi = found.phi[lost]
-    for softer in SOFTER:
-        eased = replace(hard, delta=hard.delta * softer)
-        again = _solve_blocks(model, eased, space, phi)
-        phi = again.phi
+    again = _solve_blocks(model, replace(hard, delta=hard.delta * SOFTEST), space, found.phi[lost])
+    softer = SOFTEST
+    while softer > 1.0:
+        softer /= 4.0
+        again = _solve_blocks(model, replace(hard, delta=hard.delta * softer), space, again.phi)
     better = again.converged | (again.objective < found.objective[lost])
     for name in Solved.__annotations__:
         getattr(found, name)[lost[better]] = getattr(again, name)[better]
@@ -73,12 +73,12 @@ def _solve_blocks(model: Model, data: Data, space: Space, start: Array) -> Solve
     )
 
 
-def held_by_bounds(phi: Array, gradient: Array, space: Space) -> Array:
+def held_by_bounds(phi: Array, gradient: Array, space: Space) -> Mask:
     """Return which coordinates (B, F) rest on a bound that the gradient pushes them against."""
     return ((phi <= space.lower) & (gradient > 0)) | ((phi >= space.upper) & (gradient < 0))
 
 
-def _step(gradient: Array, hessian: Array, damping: Array, held: Array) -> tuple[Array, Array]:
+def _step(gradient: Array, hessian: Array, damping: Array, held: Mask) -> tuple[Array, Array]:
     """Return the damped Newton step (B, F) and the decrease that an undamped one predicts (B,).
 
     Each row is scaled by its own diagonal; negative curvature is turned round, and the
@@ -124,7 +124,7 @@ class _Rows:
         self.iterations = np.zeros(batch)
         self.converged = np.zeros(batch, dtype=bool)
 
-    def judge(self, rows: Array, trial: Array, f: Array, gradient: Array, hessian: Array) -> None:
+    def judge(self, rows: Index, trial: Array, f: Array, gradient: Array, hessian: Array) -> None:
         """Accept the trials that lower the objective; damp the rows whose trial did not."""
         better = f < self.objective[rows]
         took, missed = rows[better], rows[~better]
@@ -141,7 +141,7 @@ def _solve_block(model: Model, data: Data, space: Space, start: Array) -> Solved
     state = _Rows(trial)
     whole = space.Z.shape[0] == space.Z.shape[1] and bool(np.all(space.Z == np.eye(len(space.Z))))
     weight = np.broadcast_to(data.w.sum(axis=-1), len(start))
-    alive = np.arange(len(start))
+    alive: Index = np.arange(len(start), dtype=np.intp)
     with np.errstate(all="ignore"):
         for _ in range(MAX_ITERATIONS):
             f, g, h = model.derivatives(space.theta(trial), data.rows(alive))

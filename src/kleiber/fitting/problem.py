@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from kleiber.fitting.objective import Objective
-from kleiber.laws.base import Array
+from kleiber.laws.base import Array, Index
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,17 @@ class Data:
     delta: float | Array
     kind: Objective
 
-    def rows(self, index: slice | Array) -> Data:
+    def rows(self, index: slice | Index) -> Data:
         """Return the data of some rows of the batch."""
         delta = self.delta
-        if isinstance(delta, np.ndarray) and delta.ndim == 2:
-            delta = delta[index]
-        y = self.y[index] if self.y.ndim == 2 else self.y
-        w = self.w[index] if self.w.ndim == 2 else self.w
-        return Data(self.logs, y, w, delta, self.kind)
+        if isinstance(delta, np.ndarray):
+            delta = _rows(delta, index)
+        return Data(self.logs, _rows(self.y, index), _rows(self.w, index), delta, self.kind)
+
+
+def _rows(values: Array, index: slice | Index) -> Array:
+    """Return rows of what differs by row, and all of what is shared."""
+    return values[index] if values.ndim == 2 else values
 
 
 @dataclass(frozen=True)

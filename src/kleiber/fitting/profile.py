@@ -77,7 +77,8 @@ def _root(pulled: Pulled, centre: Array, offset: Array, quantile: Array) -> Arra
     sign, first = np.copysign(1.0, offset), np.maximum(np.abs(offset), 1e-300)
     below, above = np.zeros_like(first), np.full_like(first, np.inf)
     inner, inner_root = np.zeros_like(first), np.zeros_like(first)
-    outer = first.copy()
+    outer, reached = first.copy(), centre
+    far = np.ones(len(first), dtype=bool)
     for _ in range(SECANTS):
         deviance, reached = pulled(centre + sign * outer)
         root = np.sqrt(deviance)

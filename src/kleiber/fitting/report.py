@@ -43,8 +43,9 @@ def summary(
 
 def _labelled(label: str, text: str) -> list[str]:
     """Wrap a text beside its label."""
-    words, lines, line = text.split(" "), [], ""
-    for word in words:
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
         if line and LABEL + 2 + len(line) + 1 + len(word) > WIDTH:
             lines.append(line)
             line = word

@@ -322,7 +322,7 @@ class Fit:
         fitted = np.exp(self.problem.z(self.solved.phi)[0])
         return pl.DataFrame(
             {
-                "run": [self.points.names[i] for i in self.points.run],
+                "run": [self.points.names[int(i)] for i in self.points.run],
                 "params": self.points.params,
                 "tokens": self.points.tokens,
                 "loss": self.points.loss,

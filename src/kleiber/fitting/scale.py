@@ -20,7 +20,7 @@ SMALLEST = 1e-7  # residuals below are arithmetic, not noise
 def clipped_moments(c: float | Array) -> tuple[Array, Array]:
     """Return E[clip(Z, c)^2] and P(|Z| <= c) of a standard normal Z."""
     c = np.asarray(c, dtype=np.float64)
-    inside = erf(c / np.sqrt(2.0))
+    inside: Array = np.asarray(erf(c / np.sqrt(2.0)), dtype=np.float64)
     finite = np.where(np.isfinite(c), c, 0.0)
     density = np.exp(-0.5 * finite * finite) / np.sqrt(2.0 * np.pi)
     square = inside - 2.0 * finite * density + finite * finite * (1.0 - inside)
@@ -56,6 +56,7 @@ def _median_scale(r: Array, share: Array) -> Array:
     A fit with p parameters can pass through p points, so their small residuals say nothing.
     """
     n = r.shape[-1]
-    free = int(np.clip(np.round(float(np.mean(share)) * n), 1, n))
-    largest = np.sort(np.abs(r), axis=-1)[..., n - free :]
-    return 2.0 * np.median(largest, axis=-1) / 0.6745
+    free = min(max(round(float(np.mean(share)) * n), 1), n)
+    largest: Array = np.sort(np.abs(r), axis=-1)[..., n - free :]
+    middle: Array = np.quantile(largest, 0.5, axis=-1)
+    return 2.0 * middle / 0.6745

@@ -136,7 +136,8 @@ def _eliminate(
     law: Law, rows: list[Array], right: list[float], size: int
 ) -> tuple[Array, Array, list[int]]:
     """Solve each equation for one coordinate, coefficients before exponents, last one first."""
-    basis, origin = np.eye(size), np.zeros(size)
+    basis: Array = np.eye(size)
+    origin: Array = np.zeros(size)
     gone: list[int] = []
     order = sorted(range(size), key=lambda i: (law.parameters[i].kind != "coefficient", -i))
     for row, target in zip(rows, right, strict=True):
@@ -148,10 +149,10 @@ def _eliminate(
                 "The fixed and tied parameters contradict or repeat each other.",
                 remedy="Fix or tie each parameter once.",
             )
-        share = -current / current[pivot]
+        share: Array = -current / current[pivot]
         share[pivot] = 0.0
         column = basis[:, pivot].copy()
-        basis = basis + np.outer(column, share)
+        basis = basis + column[:, None] * share[None, :]
         basis[:, pivot] = 0.0
         origin = origin + column * rest / current[pivot]
         gone.append(pivot)

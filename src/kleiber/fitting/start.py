@@ -15,7 +15,7 @@ import numpy as np
 
 from kleiber.errors import UsageError
 from kleiber.fitting.problem import Data, Space
-from kleiber.laws.base import Array, Law
+from kleiber.laws.base import Array, Index, Law
 
 GRID = np.geomspace(0.03, 1.6, 18)
 NEARLY_ZERO = 1e-3  # a coefficient that least squares puts at zero starts at this share
@@ -34,24 +34,26 @@ class _Basis:
     grid: list[Array]
 
 
+def _axis(lower: float, upper: float) -> Array:
+    """Return the grid of one exponent within its box."""
+    inside: Array = GRID[(GRID >= lower) & (GRID <= upper)]
+    return inside if len(inside) else np.linspace(lower, upper, 5)
+
+
 def _basis(places: Sequence[tuple[int, int, int]], logs: Array, space: Space) -> _Basis:
     """Evaluate every term on the grid of the free exponents, coefficient left out."""
     columns = range(space.Z.shape[1])
     roles = {c for c, _, _ in places}
     coefficients = [f for f in columns if space.free[f] in roles]
     axes = [f for f in columns if f not in coefficients]
-    grid = [GRID[(GRID >= space.lower[f]) & (GRID <= space.upper[f])] for f in axes]
-    grid = [
-        g if len(g) else np.linspace(space.lower[f], space.upper[f], 5)
-        for g, f in zip(grid, axes, strict=True)
-    ]
+    grid = [_axis(float(space.lower[f]), float(space.upper[f])) for f in axes]
     shapes = [tuple(-1 if k == i else 1 for k in range(len(axes))) for i in range(len(axes))]
-    cells = [g.reshape(shape) for g, shape in zip(grid, shapes, strict=True)]
+    cells: list[Array] = [g.reshape(shape) for g, shape in zip(grid, shapes, strict=True)]
     n = logs.shape[1]
 
     def along(row: int) -> Array:
         """Return one centred coordinate on the grid, free coefficients at log 1."""
-        total = np.full((1,) * len(axes), space.origin[row])
+        total: Array = np.full((1,) * len(axes), space.origin[row])
         for f, cell in zip(axes, cells, strict=True):
             if space.Z[row, f] != 0.0:
                 total = total + space.Z[row, f] * cell
@@ -187,11 +189,11 @@ def _project_block(
         base = total(second, known * known) - 2.0 * total(first, known)
         gain, coefficients = _nonnegative(gram, right) if f else (base * 0.0, base[None][:0])
     score = base - gain
-    picks = np.argmin(score, axis=1)[:, None]
+    picks: Index = np.argmin(score, axis=1)[:, None]
     if extra:
         picks = np.concatenate([picks, _others(score.reshape(rows, *shape), extra, rng)], axis=1)
     phi = np.empty((rows, picks.shape[1], space.Z.shape[1]))
-    index = np.unravel_index(picks, shape) if shape else ()
+    index: tuple[Index, ...] = np.unravel_index(picks, shape) if shape else ()
     for f_axis, g, i in zip(basis.axes, basis.grid, index, strict=True):
         phi[..., f_axis] = g[i]
     level = np.exp(np.broadcast_to(data.y, (rows, n)).mean(axis=1))[:, None]
@@ -201,7 +203,7 @@ def _project_block(
     return np.clip(phi, space.lower, space.upper)
 
 
-def _others(score: Array, extra: int, rng: np.random.Generator) -> Array:
+def _others(score: Array, extra: int, rng: np.random.Generator) -> Index:
     """Return cells (rows, extra): further local minima, then draws from the best quarter."""
     rows = len(score)
     flat = score.reshape(rows, -1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -68,13 +68,14 @@ def to_dict(fit: Fit, level: float = 0.9, method: str | None = None) -> dict[str
 def plain(value: Any) -> Any:
     """Return data that JSON can hold: unknown and infinite numbers become None."""
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        named = cast("Mapping[Any, Any]", value)
+        return {str(k): plain(v) for k, v in named.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, (np.floating, float)):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.integer):
-        return int(value)
+        return [plain(v) for v in cast("Sequence[Any]", value)]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     return value
 
 
@@ -103,20 +104,21 @@ def save(fit: Fit, path: str | Path) -> Path:
 def load(path: str | Path) -> Fit:
     """Read a fit that :meth:`Fit.save` wrote; nothing is fitted again."""
     try:
-        content = json.loads(Path(path).read_text())
+        content: Any = json.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(
             f"{path} cannot be read as a saved fit: {error}.",
             remedy="Give a file that fit.save(…) or `kleiber fit --out` wrote.",
         ) from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or "points" not in content:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+    named = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+    found: object = named.get("schema")
+    if found != SCHEMA or "points" not in named:
         raise InputError(
             f"{path} is no saved fit: its schema is {found!r}, expected {SCHEMA!r} with points.",
             remedy="Give a file that fit.save(…) or `kleiber fit --out` wrote.",
         )
     try:
-        return _restore(content)
+        return _restore(named)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is a damaged saved fit: {type(error).__name__} at {error}.",
@@ -137,10 +139,13 @@ def _restore(content: dict[str, Any]) -> Fit:
         },
     )
     known = set(DataFacts.__annotations__)
-    facts = {k: v for k, v in content["data"].items() if k in known}
+    facts: dict[str, Any] = {k: v for k, v in content["data"].items() if k in known}
+    facts["notes"] = tuple(facts.get("notes", ()))
     coordinates = np.array(content["coordinates"], dtype=np.float64)
     points = _points(content["points"])
-    certificate = {k: math.inf if v is None else v for k, v in content["certificate"].items()}
+    certificate: dict[str, Any] = {
+        k: math.inf if v is None else v for k, v in content["certificate"].items()
+    }
     made = Fit(
         law=law,
         values=content["values"],
@@ -154,7 +159,7 @@ def _restore(content: dict[str, Any]) -> Fit:
         seed=content["seed"],
         constraints=constraints,
         points=points,
-        data=DataFacts(**{**facts, "notes": tuple(facts.get("notes", ()))}),
+        data=DataFacts(**facts),
         bootstraps=content["bootstraps"],
         _phi=coordinates,
     )

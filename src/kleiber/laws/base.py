@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from kleiber.errors import UsageError
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
 Kind = Literal["coefficient", "exponent"]
 
 TINY_LOG = -700.0  # exp(-700) ~ 1e-304: a coefficient of "zero" that arithmetic survives
