@@ -80,7 +80,8 @@ def modules(node: ast.Import | ast.ImportFrom, package: tuple[str, ...]) -> Iter
     base = package[: len(package) - node.level + 1] if node.level else ()
     stem = ".".join((*base, *((node.module,) if node.module else ())))
     if stem == "kleiber":  # from kleiber import units: the room is among the names
-        yield from (f"kleiber.{alias.name}" for alias in node.names)
+        named = (alias.name for alias in node.names if alias.name != "__version__")
+        yield from (f"kleiber.{name}" for name in named)
     else:
         yield stem
 
