@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from kleiber.fitting.answers import Certificate, DataFacts, Interval, Prediction, Status
 from kleiber.fitting.fit import fit, fit_points
 from kleiber.fitting.intervals import METHODS
 from kleiber.fitting.objective import OBJECTIVES
-from kleiber.fitting.result import Certificate, DataFacts, Fit, Interval, Prediction, Status
+from kleiber.fitting.result import Fit
 from kleiber.fitting.space import Constraints
 from kleiber.fitting.store import load
 

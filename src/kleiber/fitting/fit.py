@@ -9,11 +9,12 @@ import numpy as np
 
 from kleiber.errors import FitError, UsageError
 from kleiber.fitting import engine, newton
+from kleiber.fitting.answers import Certificate, DataFacts, Status
 from kleiber.fitting.covariance import condition
 from kleiber.fitting.engine import Problem
 from kleiber.fitting.newton import Solved
 from kleiber.fitting.objective import Objective, check_objective
-from kleiber.fitting.result import Certificate, DataFacts, Fit, Status, pose_points
+from kleiber.fitting.result import Fit, pose_points
 from kleiber.fitting.space import Constraints
 from kleiber.laws import Law, get
 from kleiber.laws.base import Mask

@@ -11,7 +11,8 @@ from kleiber.fitting.objective import DESCRIPTIONS
 from kleiber.units import format_count
 
 if TYPE_CHECKING:
-    from kleiber.fitting.result import Fit, Interval
+    from kleiber.fitting.answers import Interval
+    from kleiber.fitting.result import Fit
 
 WIDTH = 96
 LABEL = 11

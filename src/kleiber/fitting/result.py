@@ -1,4 +1,4 @@
-"""What a fit is once it is done: values, how sure the optimum is, intervals, predictions."""
+"""A fit once it is done: immutable, and able to bound, predict, describe and save itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kleiber.fitting import covariance, intervals, parameters
+from kleiber.fitting.answers import Certificate, DataFacts, Interval, Prediction, Status
 from kleiber.fitting.covariance import Noise
 from kleiber.fitting.engine import Problem, pose
 from kleiber.fitting.intervals import Method
@@ -19,113 +20,10 @@ from kleiber.fitting.objective import Objective
 from kleiber.fitting.space import Constraints
 from kleiber.laws.base import Array, Law
 from kleiber.runs.points import Points
-from kleiber.units import format_count, parse_count
+from kleiber.units import parse_count
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Bounds that cover the true value, or the new run, with probability ``level``."""
-
-    lower: float
-    upper: float
-    level: float
-    method: str
-
-    def to_dict(self) -> dict[str, float]:
-        """Return lower and upper."""
-        return {"lower": self.lower, "upper": self.upper}
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The loss (nats per token) of a run not yet trained.
-
-    ``lower`` and ``upper`` bound a new run, its noise included; ``mean_lower`` and
-    ``mean_upper`` bound the curve alone.
-    """
-
-    params: float | None
-    tokens: float | None
-    value: float
-    lower: float
-    upper: float
-    mean_lower: float
-    mean_upper: float
-    level: float
-    method: str
-
-    def sentence(self) -> str:
-        """Return the prediction as one line of text."""
-        counts = (("params", self.params), ("tokens", self.tokens))
-        where = " on ".join(f"{format_count(n)} {name}" for name, n in counts if n is not None)
-        if not np.isfinite(self.lower):
-            return f"{where}: {self.value:.4f} nats; no interval: too few runs for one"
-        return (
-            f"{where}: {self.value:.4f} nats; {self.level:.0%} of new runs lie in "
-            f"{self.lower:.4f} to {self.upper:.4f}, the curve in {self.mean_lower:.4f} to "
-            f"{self.mean_upper:.4f} ({self.method})"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the prediction as plain data."""
-        return {
-            "params": self.params,
-            "tokens": self.tokens,
-            "prediction": self.value,
-            "lower": self.lower,
-            "upper": self.upper,
-            "mean": {"lower": self.mean_lower, "upper": self.mean_upper},
-            "level": self.level,
-            "interval_method": self.method,
-        }
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a fit ended: a code for programs and a sentence for people."""
-
-    code: str
-    sentence: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the optimum can be trusted as the optimum."""
-        return self.code in ("converged", "at-bound")
-
-    def __str__(self) -> str:
-        return self.sentence
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Why the optimum is believed: independent starts, what they found, how flat it is.
-
-    ``gradient`` is the largest entry of the objective's gradient in the free coordinates;
-    ``condition`` that of the scaled J W J', whose inverse is the covariance.
-    """
-
-    gradient: float
-    starts: int
-    agreeing: int
-    optima: int
-    condition: float
-    iterations: int
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """What was fitted, in the words of the table it came from."""
-
-    source: str = ""
-    unit: str = "nats"
-    params_are: str = "unknown"
-    family: str | None = None
-    selection: str = "all"
-    synthetic: bool = False
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

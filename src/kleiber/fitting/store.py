@@ -13,7 +13,8 @@ from typing import Any, cast
 import numpy as np
 
 from kleiber.errors import InputError
-from kleiber.fitting.result import Certificate, DataFacts, Fit, Status
+from kleiber.fitting.answers import Certificate, DataFacts, Status
+from kleiber.fitting.result import Fit
 from kleiber.fitting.space import Constraints
 from kleiber.laws import get
 from kleiber.runs.points import Points, run_weights

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from kleiber.fitting.result import Fit, Prediction
+from kleiber.fitting import Fit, Prediction
 from kleiber.units import format_count
 
 Severity = Literal["issue", "tip"]

@@ -11,10 +11,11 @@ from scipy.special import stdtrit
 
 from kleiber.errors import FitError, UsageError
 from kleiber.fitting import intervals
+from kleiber.fitting.answers import Interval
 from kleiber.fitting.bootstrap import bootstrap, jackknife
 from kleiber.fitting.covariance import covariance, t_quantile
 from kleiber.fitting.intervals import jackknife_variance
-from kleiber.fitting.result import Fit, Interval
+from kleiber.fitting.result import Fit
 from kleiber.laws.base import Array
 from kleiber.units import format_count, parse_count
 
