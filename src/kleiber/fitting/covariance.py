@@ -15,7 +15,7 @@ and the model's are half of them; on a 3x3 ladder the sandwich alone covers too 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
@@ -58,20 +58,20 @@ class Noise:
 
 def noise(problem: Problem, phi: Array) -> Noise:
     """Return the noise at phi (B, F); its scale is NaN where nothing is left to judge by."""
-    r = problem.residuals(phi)
-    worth = problem.observations(r)
+    w = np.broadcast_to(problem.data.w, (len(phi), problem.data.logs.shape[1]))
+    r = np.where(w > 0, problem.residuals(phi), 0.0)
+    worth, runs = problem.observations(r), w.sum(axis=1)
     dof = worth - problem.free
-    if np.any(dof < 1.0):
-        nan = np.full(len(phi), np.nan)
-        return Noise(nan, nan, nan, worth / problem.runs, dof)
+    left, one = np.maximum(dof, 1.0), np.ones(len(phi))
     if problem.data.kind == "huber":
-        scale = robust_scale(r, problem.data.w, worth, dof)
+        scale = robust_scale(r, w, worth, left)
         delta = np.broadcast_to(np.asarray(problem.data.delta), (len(phi), 1))[:, 0]
-        square, slope = clipped_moments(delta / scale * np.sqrt(worth / dof))
-        return Noise(scale, square, np.maximum(slope, 1e-6), worth / problem.runs, dof)
-    square = np.sum(problem.data.w * r * r, axis=-1) * worth / problem.runs
-    one = np.ones(len(phi))
-    return Noise(np.maximum(np.sqrt(square / dof), FAINTEST), one, one, worth / problem.runs, dof)
+        square, slope = clipped_moments(delta / scale * np.sqrt(worth / left))
+        found = Noise(scale, square, np.maximum(slope, 1e-6), worth / runs, dof)
+    else:
+        scale = np.sqrt(np.sum(w * r * r, axis=-1) * worth / runs / left)
+        found = Noise(np.maximum(scale, FAINTEST), one, one, worth / runs, dof)
+    return replace(found, scale=np.where(dof >= 1.0, found.scale, np.nan))
 
 
 def t_quantile(spread: Noise, level: float) -> Array:

@@ -40,7 +40,7 @@ class Problem:
 
     def observations(self, r: Array) -> Array:
         """Return how many independent observations (B,) residuals (B, n) amount to."""
-        return observations(r, self.run, self.data.logs.sum(axis=0))
+        return observations(r, self.data.w, self.run, self.data.logs.sum(axis=0))
 
     def having(self, **changes: object) -> Problem:
         """Return the problem with other y, w or delta."""

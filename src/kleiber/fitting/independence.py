@@ -17,18 +17,23 @@ MOST = 3.0
 CLIP = 4.0  # medians of |r| beyond which one residual may not decide the correlation
 
 
-def observations(r: Array, run: NDArray[np.int64], along: Array) -> Array:
-    """Return the worth (B,) of residuals (B, n) of runs, read in the order of ``along`` (n,)."""
-    counts = np.bincount(run).astype(np.float64)
-    if counts.max(initial=1.0) <= 1.0:
-        return np.full(len(r), float(len(counts)))
+def observations(r: Array, w: Array, run: NDArray[np.int64], along: Array) -> Array:
+    """Return the worth (B,) of residuals (B, n) of runs, read in the order of ``along`` (n,).
+
+    Points of weight zero, ``w`` (n,) or (B, n), are not there.
+    """
+    there = np.broadcast_to(w > 0, r.shape)
     order = np.lexsort((along, run))
-    same = np.diff(run[order]) == 0
+    first = np.searchsorted(run[order], np.arange(int(run.max()) + 1))
+    counts = np.add.reduceat(there[:, order].astype(np.float64), first, axis=1)
+    if counts.max(initial=1.0) <= 1.0:
+        return counts.sum(axis=1)
     limit = CLIP * np.median(np.abs(r), axis=1, keepdims=True)
-    clipped = np.clip(r[:, order], -limit, limit)
+    clipped = np.where(there, np.clip(r, -limit, limit), 0.0)[:, order]
+    same = np.diff(run[order]) == 0
     ahead, behind = clipped[:, 1:][:, same], clipped[:, :-1][:, same]
     power = 0.5 * np.sum(ahead**2 + behind**2, axis=1)
     rho = np.sum(ahead * behind, axis=1) / np.maximum(power, 1e-300)
     rho = np.clip(rho, 0.0, 0.9999)
-    each = counts[None, :] * ((1.0 - rho) / (1.0 + rho))[:, None]
-    return np.clip(each, 1.0, np.minimum(counts, MOST)[None, :]).sum(axis=1)
+    each = counts * ((1.0 - rho) / (1.0 + rho))[:, None]
+    return np.clip(each, np.minimum(counts, 1.0), np.minimum(counts, MOST)).sum(axis=1)
