@@ -42,7 +42,14 @@ _PLACES = {
         "fit_points",
         "load",
     ),
-    "kleiber.judging": ("Finding", "Hidden", "check", "hide_largest"),
+    "kleiber.judging": (
+        "Backtest",
+        "Finding",
+        "Hidden",
+        "backtest",
+        "check",
+        "hide_largest",
+    ),
     "kleiber.planning": ("Allocation", "allocate"),
     "kleiber.charts": ("draw_fit", "save_chart"),
     "kleiber.units": ("format_count", "parse_count"),
@@ -53,6 +60,7 @@ __all__ = [
     "LAWS",
     "PUBLISHED",
     "Allocation",
+    "Backtest",
     "ColumnError",
     "Constraints",
     "Finding",
@@ -73,6 +81,7 @@ __all__ = [
     "ValuesError",
     "__version__",
     "allocate",
+    "backtest",
     "check",
     "draw_fit",
     "fit",
@@ -98,7 +107,7 @@ if TYPE_CHECKING:
         ValuesError,
     )
     from kleiber.fitting import Constraints, Fit, Interval, Prediction, fit, fit_points, load
-    from kleiber.judging import Finding, Hidden, check, hide_largest
+    from kleiber.judging import Backtest, Finding, Hidden, backtest, check, hide_largest
     from kleiber.laws import LAWS, PUBLISHED, Law, Published, published
     from kleiber.planning import Allocation, allocate
     from kleiber.runs import Points, Runs

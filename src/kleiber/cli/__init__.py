@@ -23,6 +23,7 @@ VERBS = {
     "fit": "Fit a scaling law exactly and say how sure its values are.",
     "predict": "Predict the loss of a run not yet trained.",
     "allocate": "Split a compute budget into params and tokens.",
+    "backtest": "Hide a size, predict it from every part of the rest, and compare.",
     "study": "Re-make a result on real or simulated runs.",
     "demo": "Hide the largest run of the sample, predict it, and look.",
 }

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from kleiber.judging.backtest import Backtest, Outcome, backtest
+from kleiber.judging.cells import Cell, Cut
 from kleiber.judging.findings import Finding, check
 from kleiber.judging.hide import Hidden, hidden_line, hide_largest
 
-__all__ = ["Finding", "Hidden", "check", "hidden_line", "hide_largest"]
+__all__ = [
+    "Backtest",
+    "Cell",
+    "Cut",
+    "Finding",
+    "Hidden",
+    "Outcome",
+    "backtest",
+    "check",
+    "hidden_line",
+    "hide_largest",
+]

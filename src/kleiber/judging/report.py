@@ -1,0 +1,61 @@
+"""A back-test as text that a person reads."""
+
+from __future__ import annotations
+
+from kleiber.judging.backtest import Backtest, Outcome
+from kleiber.units import format_count
+
+HEADS = ("k", "sizes", "share", "points", "scale-up", "predicted", "interval", "actual",
+         "error %", "of reducible %", "best seen %", "most trained %")  # fmt: skip
+
+
+def text(found: Backtest) -> str:
+    """Return the table of cells, and how to read it."""
+    if not found.outcomes:
+        return f"{found.family}: no cell has more points than the law has parameters."
+    first = found.outcomes[0]
+    lines = [
+        f"{found.family}: {format_count(first.hidden)} hidden, predicted by {found.law}"
+        f"{_cut(found)}",
+        "",
+    ]
+    rows = [HEADS, *(cells(outcome) for outcome in found.outcomes)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
+    lines += [
+        "  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows
+    ]
+    lines += [
+        "",
+        "  Errors are predicted less actual, averaged over the hidden size's finals; the last two",
+        "  columns are the errors of the best loss seen and of the most-trained run's loss.",
+    ]
+    if any(not outcome.identified for outcome in found.outcomes):
+        lines.append("  * too few sizes or token counts to identify the law")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cut(found: Backtest) -> str:
+    """Return what was dropped from the start of runs."""
+    cut = found.cut
+    said = [f"{format_count(cut.tokens)} tokens"] if cut.tokens else []
+    said += [f"{cut.fraction:.0%} of each run"] if cut.fraction else []
+    return f"; the first {' and '.join(said)} dropped" if said else ""
+
+
+def cells(outcome: Outcome) -> tuple[str, ...]:
+    """Return one outcome as the cells of the table."""
+    span = f"{format_count(min(outcome.sizes))}-{format_count(max(outcome.sizes))}"
+    return (
+        f"{outcome.k}{'' if outcome.identified else '*'}",
+        span,
+        f"{outcome.share:.0%}" + (" finals" if outcome.which == "finals" else ""),
+        f"{outcome.points}",
+        f"{outcome.scale_up:.3g}x",
+        f"{outcome.predicted:.4f}",
+        f"{outcome.lower:.3f}-{outcome.upper:.3f}" if outcome.lower > 0 else "-",
+        f"{outcome.actual:.4f}",
+        f"{100 * outcome.relative:+.2f}",
+        f"{100 * outcome.of_reducible:+.1f}",
+        f"{100 * outcome.best:.1f}",
+        f"{100 * outcome.most:.1f}",
+    )
