@@ -119,7 +119,8 @@ def thin(points: Points, most: int) -> Points:
         index = index[np.argsort(points.tokens[index], kind="stable")]
         if len(index) > most:
             logs = np.log(points.tokens[index])
-            wanted = np.linspace(logs[0], logs[-1], most)
-            index = index[np.unique(np.searchsorted(logs, wanted - 1e-12).clip(0, len(index) - 1))]
+            wanted = np.linspace(float(logs[0]), float(logs[-1]), most)
+            places = np.searchsorted(logs, wanted - 1e-12)
+            index = index[np.unique(np.minimum(places, len(index) - 1))]
         chosen[index] = True
     return points.take(chosen | points.final)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from kleiber.judging.backtest import Backtest, Outcome
 from kleiber.units import format_count
 
@@ -21,9 +24,7 @@ def text(found: Backtest) -> str:
     ]
     rows = [HEADS, *(cells(outcome) for outcome in found.outcomes)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
-    lines += [
-        "  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows
-    ]
+    lines += [_aligned(row, widths) for row in rows]
     lines += [
         "",
         "  Errors are predicted less actual, averaged over the hidden size's finals; the last two",
@@ -32,6 +33,16 @@ def text(found: Backtest) -> str:
     if any(not outcome.identified for outcome in found.outcomes):
         lines.append("  * too few sizes or token counts to identify the law")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Return one row of the table, right-aligned."""
+    return "  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True))
+
+
+def _percent(share: float, digits: int) -> str:
+    """Return a signed share in per cent, a dash for the unknown."""
+    return f"{100 * share:+.{digits}f}" if math.isfinite(share) else "-"
 
 
 def _cut(found: Backtest) -> str:
@@ -54,8 +65,8 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
         f"{outcome.predicted:.4f}",
         f"{outcome.lower:.3f}-{outcome.upper:.3f}" if outcome.lower > 0 else "-",
         f"{outcome.actual:.4f}",
-        f"{100 * outcome.relative:+.2f}",
-        f"{100 * outcome.of_reducible:+.1f}",
+        _percent(outcome.relative, 2),
+        _percent(outcome.of_reducible, 1),
         f"{100 * outcome.best:.1f}",
         f"{100 * outcome.most:.1f}",
     )
