@@ -20,6 +20,7 @@ def backtest(
     shares: str = "1.0",
     finals: Literal["no", "only", "both"] = "no",
     cut: str | None = None,
+    targets: float = 1.0,
     level: float = 0.9,
     json: bool = False,
 ) -> None:
@@ -40,6 +41,8 @@ def backtest(
         Train on all points, on finals only, or on both in turn.
     cut
         Drop the start of every run: 10B tokens, 10%, or evidence.
+    targets
+        Predict the hidden runs from this share of their training on; 1 is their finals.
     level
         Probability that an interval covers.
     json
@@ -60,6 +63,7 @@ def backtest(
         shares=[one_number(s, "--shares", "0.3,0.6,1.0") for s in shares.split(",")],
         which=kinds[finals],
         cut=cut,
+        targets=targets,
         objective=options["objective"],
         delta=options["delta"],
         fix=options["fix"],

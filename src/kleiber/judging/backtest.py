@@ -33,9 +33,9 @@ CLEAR = 2.0  # noises by which the early part of runs may miss the law
 
 @dataclass(frozen=True)
 class Outcome:
-    """One cell's prediction of the hidden finals; losses in nats, errors predicted - actual.
+    """One cell's prediction of the hidden points; losses in nats, errors predicted - actual.
 
-    ``error``, ``relative`` and ``of_reducible`` are means over the hidden finals, the
+    ``error``, ``relative`` and ``of_reducible`` are means over the hidden points, the
     ``absolute`` ones means of magnitudes. ``best`` and ``most`` are the baselines' absolute
     relative errors: the best loss seen, and the loss of the most compute seen.
     """
@@ -106,6 +106,7 @@ def backtest(
     shares: Sequence[float] = (1.0,),
     which: Sequence[Which] = ("all",),
     cut: str | Cut | None = None,
+    targets: float = 1.0,
     objective: str = "huber",
     delta: Delta = "auto",
     fix: dict[str, float] | None = None,
@@ -128,6 +129,9 @@ def backtest(
     cut
         What to drop from the start of each run: "10B" tokens, "10%", or "evidence", the
         smallest fraction after which the early points no longer miss the law.
+    targets
+        The share of the hidden runs' training from which on their points are predicted: 1 is
+        their finals, 0.7 the last 30 % (Choshen et al. 2024).
 
     Raises
     ------
@@ -165,7 +169,9 @@ def backtest(
     kind = check_objective(objective)
     if not isinstance(asked, Cut):
         asked = _by_evidence(points, get(law), target, kind, delta, constraints)
-    found = solve(points, get(law), target, chosen, asked, kind, delta, constraints, level, named)
+    judged = points.params == target
+    judged &= points.final if targets >= 1.0 else grid.fractions(points) >= targets
+    found = solve(points, get(law), judged, chosen, asked, kind, delta, constraints, level, named)
     return Backtest(named, get(law).name, asked, tuple(found))
 
 
@@ -184,7 +190,7 @@ def _near(points: Points, wanted: float) -> float:
 def solve(
     points: Points,
     law: Law,
-    target: float,
+    judged: Mask,
     cells: Sequence[Cell],
     cut: Cut,
     objective: Objective,
@@ -193,7 +199,7 @@ def solve(
     level: float,
     family: str,
 ) -> list[Outcome]:
-    """Fit every cell in one batch and judge it on the hidden finals."""
+    """Fit every cell in one batch and judge it on the hidden points."""
     w = grid.weights(points, cells, cut)
     enough = (w > 0).sum(axis=1) > len(law.parameters) - len(constraints.fix)
     cells = [cell for cell, some in zip(cells, enough, strict=True) if some]
@@ -201,8 +207,7 @@ def solve(
     if not cells:
         return []
     problem, solved = _fit(points, law, w, objective, delta, constraints)
-    finals = points.final & (points.params == target)
-    columns = {"params": points.params[finals], "tokens": points.tokens[finals]}
+    columns = {"params": points.params[judged], "tokens": points.tokens[judged]}
     logs = np.log(np.stack([columns[name] for name in law.predictors]))
     lower, upper = intervals.prediction_bounds(
         problem,
@@ -222,7 +227,7 @@ def solve(
             points,
             cell,
             w[i] > 0,
-            finals,
+            judged,
             predicted[i],
             lower[i],
             upper[i],
@@ -273,7 +278,7 @@ def _outcome(
     points: Points,
     cell: Cell,
     seen: Mask,
-    finals: Mask,
+    judged: Mask,
     predicted: Array,
     lower: Array,
     upper: Array,
@@ -283,14 +288,14 @@ def _outcome(
     family: str,
     law: Law,
 ) -> Outcome:
-    """Judge one cell on the hidden finals."""
-    actual = points.loss[finals]
+    """Judge one cell on the hidden points."""
+    actual = points.loss[judged]
     error = predicted - actual
     reducible = np.where(actual > floor, actual - floor, np.nan)
     losses = points.loss[seen]
     compute = points.params[seen] * points.tokens[seen]
     best, most = float(losses.min()), float(losses[np.argmax(compute)])
-    main = int(np.argmax(points.tokens[finals]))
+    main = int(np.argmax(points.tokens[judged]))
     needed = 2 + (law.floor is not None)
     tokens = np.unique(points.tokens[seen])
     return Outcome(
@@ -301,8 +306,8 @@ def _outcome(
         which=cell.which,
         points=int(seen.sum()),
         runs=len(np.unique(points.run[seen])),
-        hidden=float(points.params[finals][0]),
-        scale_up=float(points.params[finals][0] / max(cell.sizes)),
+        hidden=float(points.params[judged][0]),
+        scale_up=float(points.params[judged][0] / max(cell.sizes)),
         predicted=float(predicted[main]),
         lower=float(lower[main]),
         upper=float(upper[main]),
