@@ -24,6 +24,7 @@ from kleiber.units import format_count
 Delta = float | Literal["auto"]
 PointsChoice = Literal["auto", "finals", "all", "checkpoints"]
 EXTRA_STARTS = 9
+PATIENCE = 3000  # further iterations of a point fit: valleys that end on a far bound are long
 SAME_OPTIMUM = 1e-8  # relative: two starts this close in objective found the same optimum
 LEAST_SPAN = 2.0  # finals whose predictor varies by less cannot measure its exponent
 SAME = 0.01  # log units within which a predictor is one value
@@ -116,7 +117,7 @@ def fit_points(
     if objective == "huber" and delta == "auto":
         problem = problem.having(delta=float(engine.auto_delta(problem)[0, 0]))
     first = engine.starts(problem, 1, extra=starts - 1, seed=seed)[0]
-    solved = newton.solve(problem.model, problem.data, problem.space, first)
+    solved = newton.solve(problem.model, problem.data, problem.space, first, PATIENCE)
     one = _row(solved, _best(problem, solved))
     at_bound = _at_bound(problem, one)
     certificate = _certify(problem, solved, one)

@@ -20,6 +20,7 @@ RELATIVE_DECREASE = 1e-13  # predicted decrease over the objective at which a ro
 BLOCK_ELEMENTS = 20_000  # rows x points of one block: its arrays stay in the cache
 LONGEST_STEP = 2.0  # in natural coordinates: a factor e^2 of a coefficient
 SOFTEST = 4.0**10  # the multiple of delta from which a stranded row is led back, by fours
+SAME_HEIGHT = 1e-9  # relative: a converged row this little above a lost one is no worse
 ROUNDING = 16.0 * np.finfo(np.float64).eps  # error of one log-loss residual
 
 
@@ -39,33 +40,45 @@ class Solved:
     iterations: Array
 
 
-def solve(model: Model, data: Data, space: Space, start: Array) -> Solved:
+def solve(model: Model, data: Data, space: Space, start: Array, patience: int = 0) -> Solved:
     """Minimise the objective of every row from ``start`` (B, F).
 
     Rows that a Huber delta far below their residuals has stranded (nearly every point on the
-    linear branch, no curvature to steer by) are led there again through softer deltas.
+    linear branch, no curvature to steer by) are led there again through softer deltas. Rows
+    still on their way along a bent valley get ``patience`` more iterations.
     """
     found = _solve_blocks(model, data, space, start)
     lost: Index = np.flatnonzero(~found.converged)
-    if data.kind != "huber" or not len(lost):
-        return found
-    hard = data.rows(lost)
-    again = _solve_blocks(model, replace(hard, delta=hard.delta * SOFTEST), space, found.phi[lost])
-    softer = SOFTEST
-    while softer > 1.0:
-        softer /= 4.0
-        again = _solve_blocks(model, replace(hard, delta=hard.delta * softer), space, again.phi)
-    better = again.converged | (again.objective < found.objective[lost])
-    for name in Solved.__annotations__:
-        getattr(found, name)[lost[better]] = getattr(again, name)[better]
+    if data.kind == "huber" and len(lost):
+        hard, softer = data.rows(lost), SOFTEST
+        phi = found.phi[lost]
+        while softer > 1.0:
+            phi = _solve_blocks(model, replace(hard, delta=hard.delta * softer), space, phi).phi
+            softer /= 4.0
+        _take_lower(found, lost, _solve_blocks(model, hard, space, phi))
+        lost = np.flatnonzero(~found.converged)
+    if patience and len(lost):
+        onward = _solve_blocks(model, data.rows(lost), space, found.phi[lost], patience)
+        _take_lower(found, lost, onward)
     return found
 
 
-def _solve_blocks(model: Model, data: Data, space: Space, start: Array) -> Solved:
+def _take_lower(found: Solved, lost: Index, again: Solved) -> None:
+    """Replace the lost rows by others that are lower, or that converged at the same height."""
+    before = found.objective[lost]
+    same = again.converged & (again.objective <= before * (1.0 + SAME_HEIGHT))
+    better = same | (again.objective < before)
+    for name in Solved.__annotations__:
+        getattr(found, name)[lost[better]] = getattr(again, name)[better]
+
+
+def _solve_blocks(
+    model: Model, data: Data, space: Space, start: Array, iterations: int = MAX_ITERATIONS
+) -> Solved:
     """Minimise block by block, so that a block's arrays stay in the cache."""
     rows = max(1, BLOCK_ELEMENTS // max(1, data.logs.shape[1]))
     parts = [
-        _solve_block(model, data.rows(slice(i, i + rows)), space, start[i : i + rows])
+        _solve_block(model, data.rows(slice(i, i + rows)), space, start[i : i + rows], iterations)
         for i in range(0, len(start), rows)
     ]
     return Solved(
@@ -135,7 +148,7 @@ class _Rows:
         self.iterations[rows] += 1
 
 
-def _solve_block(model: Model, data: Data, space: Space, start: Array) -> Solved:
+def _solve_block(model: Model, data: Data, space: Space, start: Array, iterations: int) -> Solved:
     """Minimise one block of rows; see :func:`solve`."""
     trial = np.clip(start, space.lower, space.upper)
     state = _Rows(trial)
@@ -143,7 +156,7 @@ def _solve_block(model: Model, data: Data, space: Space, start: Array) -> Solved
     weight = np.broadcast_to(data.w.sum(axis=-1), len(start))
     alive: Index = np.arange(len(start), dtype=np.intp)
     with np.errstate(all="ignore"):
-        for _ in range(MAX_ITERATIONS):
+        for _ in range(iterations):
             f, g, h = model.derivatives(space.theta(trial), data.rows(alive))
             state.judge(alive, trial, f, g @ space.Z, space.Z.T @ h @ space.Z)
             if not np.all(np.isfinite(state.objective[alive])):
