@@ -44,10 +44,10 @@ def command() -> str:
 
 def problems_of(runs: Runs, fit: Fit) -> tuple[Problem, ...]:
     """Return what in the table would mislead this fit; a law of one variable asks for less."""
-    found = runs.describe().problems
-    if len(fit.law.predictors) > 1:
-        return found
-    return tuple(one for one in found if not one.code.startswith("single-"))
+    answered = ("single-",) if len(fit.law.predictors) == 1 else ()
+    if fit.data.selection != "finals":
+        answered = (*answered, "few-runs")
+    return tuple(one for one in runs.describe().problems if not one.code.startswith(answered))
 
 
 def problems_text(problems: tuple[Problem, ...]) -> list[tuple[str, str]]:

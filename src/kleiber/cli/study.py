@@ -12,7 +12,7 @@ def study(
     *,
     data: str | None = None,
     out: str | None = None,
-    repeats: int = 500,
+    repeats: int | None = None,
     seed: int = 0,
 ) -> None:
     """Re-make a result on real or simulated runs and print its table; no name lists them.
@@ -24,7 +24,7 @@ def study(
     out
         Folder to write the table to, with its command, versions and date.
     repeats
-        Repeats of a simulated study.
+        Repeats of a simulated study [default: 500; 100 for findings].
     seed
         Seed of a simulated study.
     """
@@ -43,7 +43,11 @@ def study(
     if name == "interval-coverage":
         from kleiber.studies.interval_coverage import run as simulate
 
-        table = simulate(repeats=repeats, seed=seed)
+        table = simulate(repeats=repeats or 500, seed=seed)
+    elif name == "findings":
+        from kleiber.studies.findings import run as raise_alarms
+
+        table = raise_alarms(faulty=repeats or 100, seed=seed)
     else:
         folder = Path(data or os.environ.get("KLEIBER_DATA", "../shared/data"))
         if not folder.is_dir():

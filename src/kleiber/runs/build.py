@@ -22,6 +22,8 @@ from kleiber.units import PARAMS_ARE, LossUnit, ParamsAre, parse_count
 _NUMERIC = ("flops", "step", "params_nonembed", "unique_tokens", "experts", "lr")
 _TEXT = ("family", "recipe", "seed")
 _TRUTH = ("final", "synthetic")
+# Columns named by numbers: this many, and the first line is a row and no header.
+_NUMBERED = 2
 
 
 def build_runs(
@@ -63,19 +65,30 @@ def build_runs(
 
 
 def _without_constants(given: Mapping[str, str], columns: list[str]) -> dict[str, str]:
-    """Drop a params that is a size and no column: one size for every row."""
-    value = given.get("params")
-    if value is None or value in columns:
-        return dict(given)
+    """Drop params and tokens that are a count and no column: one value for every row."""
+    return {
+        field: name
+        for field, name in given.items()
+        if field not in ("params", "tokens") or name in columns or not _is_count(name)
+    }
+
+
+def _is_count(text: str) -> bool:
     try:
-        parse_count(value)
+        parse_count(text)
     except KleiberError:
-        return dict(given)
-    return {field: name for field, name in given.items() if field != "params"}
+        return False
+    return True
 
 
 def _loss_choice(raw: Raw, chosen: Mapping[str, Choice]) -> Choice:
     if "loss" not in chosen:
+        if sum(map(_is_count, raw.columns)) >= _NUMBERED:
+            raise ColumnError(
+                f"{raw.source} begins with numbers ({listing(raw.columns, limit=4)}) where a "
+                "header belongs.",
+                remedy="Put a first line with the columns' names, such as run,params,tokens,loss.",
+            )
         raise ColumnError(
             f"{raw.source} has no column for the loss; its columns are: "
             f"{listing(raw.columns, limit=20)}.",

@@ -42,8 +42,9 @@ def count_cells(
 
     Raises ColumnError naming what is missing and the option that gives it.
     """
-    params, notes = _params_said(raw, chosen, given)
-    tokens = cells_of(raw, chosen["tokens"], counts=True) if "tokens" in chosen else None
+    params, notes = _said(raw, chosen, given, "params")
+    tokens, token_notes = _said(raw, chosen, given, "tokens")
+    notes += token_notes
     flops = cells_of(raw, chosen["flops"], counts=True) if "flops" in chosen else None
     if params is None and tokens is not None and flops is not None:
         params = _derived(flops.values / (tokens.values * 6), f"{flops.column}/6/{tokens.column}")
@@ -64,16 +65,17 @@ def count_cells(
     return params, tokens, notes
 
 
-def _params_said(
-    raw: Raw, chosen: Mapping[str, Choice], given: Mapping[str, str]
+def _said(
+    raw: Raw, chosen: Mapping[str, Choice], given: Mapping[str, str], field: str
 ) -> tuple[Cells | None, list[Note]]:
-    if "params" in chosen:
-        return cells_of(raw, chosen["params"], counts=True), []
-    if "params" not in given:
+    """Return a count's column, or the one value that was given for every row."""
+    if field in chosen:
+        return cells_of(raw, chosen[field], counts=True), []
+    if field not in given:
         return None, []
-    size = parse_count(given["params"])
-    said = Note("assumed", f"Every row has {format_count(size)} params, as given.")
-    return _derived(pl.repeat(size, raw.frame.height, eager=True), "params"), [said]
+    value = parse_count(given[field])
+    said = Note("assumed", f"Every row has {format_count(value)} {field}, as given.")
+    return _derived(pl.repeat(value, raw.frame.height, eager=True), field), [said]
 
 
 def _derived(values: pl.Series, name: str) -> Cells:
@@ -133,7 +135,8 @@ def _no_tokens(raw: Raw, chosen: Mapping[str, Choice]) -> KleiberError:
     return ColumnError(
         f"{raw.source} has no column for tokens, and no flops and params to work it out from. "
         f"Its columns are: {listing(raw.columns, limit=12)}.",
-        remedy="Name it with --columns tokens=NAME.",
+        remedy="Name it with --columns tokens=NAME, or give one number for all with "
+        "--columns tokens=300B.",
     )
 
 
