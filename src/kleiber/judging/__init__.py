@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kleiber.judging.backtest import Backtest, Outcome, backtest
 from kleiber.judging.cells import Cell, Cut
-from kleiber.judging.findings import Finding, check
+from kleiber.judging.finding import Finding
+from kleiber.judging.findings import check
 from kleiber.judging.hide import Hidden, hidden_line, hide_largest
 
 __all__ = [

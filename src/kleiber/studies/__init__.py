@@ -8,6 +8,7 @@ from __future__ import annotations
 NAMES: dict[str, str] = {
     "published-fits": "Re-make published fits digit by digit, and prove where one is no optimum.",
     "hide-largest": "Hide the largest model of real families and predict it.",
+    "findings": "Measure false alarms and power of every finding by simulation.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",
 }
 

@@ -1,0 +1,1 @@
+"""The checks of a fit, a few of one kind a file; each yields findings with stable codes."""

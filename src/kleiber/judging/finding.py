@@ -1,0 +1,55 @@
+"""A finding: one diagnosis of a fit, with its numbers and its remedy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["issue", "tip"]
+
+TITLES: dict[str, str] = {
+    "K001": "parameter at a bound",
+    "K002": "starts disagree",
+    "K003": "span under a decade",
+    "K004": "extrapolation beyond 1.5 decades",
+    "K005": "unfinished points mixed with finished runs",
+    "K006": "two kinds of loss or count mixed",
+    "K007": "not a cross-entropy per token",
+    "K008": "residuals trend with scale",
+    "K009": "one run dominates",
+    "K010": "exponents not identified",
+    "K011": "duplicated rows",
+    "K012": "no repeated run",
+    "K013": "a loss below the fitted floor",
+    "K014": "a diverged run",
+    "K015": "delta far from the noise",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One diagnosis. An issue is a reason not to use the fit as it is; a tip is advice."""
+
+    code: str
+    severity: Severity
+    message: str
+    remedy: str
+
+    @property
+    def title(self) -> str:
+        """Return what the code stands for."""
+        return TITLES[self.code]
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the finding as plain data."""
+        return {**asdict(self), "title": self.title}
+
+
+def issue(code: str, message: str, remedy: str) -> Finding:
+    """Return a reason not to use the fit as it is."""
+    return Finding(code, "issue", message, remedy)
+
+
+def tip(code: str, message: str, remedy: str) -> Finding:
+    """Return advice."""
+    return Finding(code, "tip", message, remedy)
