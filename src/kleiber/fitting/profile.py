@@ -72,7 +72,7 @@ def _pull(problem: Problem, solved: Solved, spread: Noise, target: Array, *, mea
 def _root(pulled: Pulled, centre: Array, offset: Array, quantile: Array) -> Array:
     """Find where the square root of the deviance meets the t quantile, by secants in the offset.
 
-    Infinite where the runs accept every pretended loss.
+    Infinite where the runs accept every pretended loss; the centre where nothing can move.
     """
     sign, first = np.copysign(1.0, offset), np.maximum(np.abs(offset), 1e-300)
     below, above = np.zeros_like(first), np.full_like(first, np.inf)
@@ -93,4 +93,5 @@ def _root(pulled: Pulled, centre: Array, offset: Array, quantile: Array) -> Arra
         onward = np.where(fresh > outer, np.minimum(fresh, 4.0 * outer), 4.0 * outer)
         middle = np.where((fresh > below) & (fresh < above), fresh, 0.5 * (below + above))
         outer = np.where(far, np.where(np.isfinite(above), middle, onward), outer)
-    return np.where(far & ~np.isfinite(above), sign * np.inf, reached)
+    found = np.where(far & ~np.isfinite(above), sign * np.inf, reached)
+    return np.where(offset == 0.0, centre, found)

@@ -121,6 +121,8 @@ def _relative(value: float, box: Interval) -> str:
     half = 50.0 * (box.upper - box.lower) / value if value else np.nan
     if not np.isfinite(half):
         return ""
+    if half > 1000:
+        return "> 1,000 %"
     return f"± {half:.2g} %" if half < 100 else f"± {half:,.0f} %"
 
 
