@@ -43,6 +43,7 @@ def fit(
     points: PointsChoice = "auto",
     seed: int = 0,
     starts: int = 1 + EXTRA_STARTS,
+    steps: int | None = None,
     bootstraps: int = 1000,
 ) -> Fit:
     """Fit a law to runs and say how sure the optimum is.
@@ -61,6 +62,9 @@ def fit(
     points
         "finals" fits the end of every run, "all" also its checkpoints at a total weight of
         one a run; "auto" takes finals where they suffice to identify the law.
+
+    steps
+        Stop every start after so many Newton steps; by default it ends where it converges.
 
     Raises
     ------
@@ -87,6 +91,7 @@ def fit(
         constraints=constraints,
         seed=seed,
         starts=starts,
+        steps=steps,
         bootstraps=bootstraps,
         data=facts,
     )
@@ -101,6 +106,7 @@ def fit_points(
     constraints: Constraints | None = None,
     seed: int = 0,
     starts: int = 1 + EXTRA_STARTS,
+    steps: int | None = None,
     bootstraps: int = 1000,
     data: DataFacts | None = None,
 ) -> Fit:
@@ -117,7 +123,7 @@ def fit_points(
     if objective == "huber" and delta == "auto":
         problem = problem.having(delta=float(engine.auto_delta(problem)[0, 0]))
     first = engine.starts(problem, 1, extra=starts - 1, seed=seed)[0]
-    solved = newton.solve(problem.model, problem.data, problem.space, first, PATIENCE)
+    solved = newton.solve(problem.model, problem.data, problem.space, first, PATIENCE, steps)
     one = _row(solved, _best(problem, solved))
     at_bound = _at_bound(problem, one)
     certificate = _certify(problem, solved, one)

@@ -40,13 +40,23 @@ class Solved:
     iterations: Array
 
 
-def solve(model: Model, data: Data, space: Space, start: Array, patience: int = 0) -> Solved:
+def solve(
+    model: Model,
+    data: Data,
+    space: Space,
+    start: Array,
+    patience: int = 0,
+    steps: int | None = None,
+) -> Solved:
     """Minimise the objective of every row from ``start`` (B, F).
 
     Rows that a Huber delta far below their residuals has stranded (nearly every point on the
     linear branch, no curvature to steer by) are led there again through softer deltas. Rows
-    still on their way along a bent valley get ``patience`` more iterations.
+    still on their way along a bent valley get ``patience`` more iterations. ``steps`` stops
+    every row after so many, whatever it has reached.
     """
+    if steps is not None:
+        return _solve_blocks(model, data, space, start, steps)
     found = _solve_blocks(model, data, space, start)
     lost: Index = np.flatnonzero(~found.converged)
     if data.kind == "huber" and len(lost):

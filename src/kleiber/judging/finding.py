@@ -9,7 +9,7 @@ Severity = Literal["issue", "tip"]
 
 TITLES: dict[str, str] = {
     "K001": "parameter at a bound",
-    "K002": "starts disagree",
+    "K002": "no optimum agreed on",
     "K003": "span under a decade",
     "K004": "extrapolation beyond 1.5 decades",
     "K005": "unfinished points mixed with finished runs",

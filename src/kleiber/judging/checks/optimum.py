@@ -29,7 +29,15 @@ def at_bound(fit: Fit) -> Iterator[Finding]:
 def starts(fit: Fit) -> Iterator[Finding]:
     """K002: an optimum that only one start found, or none finished at."""
     found = fit.certificate
-    if fit.status.code in ("not-converged", "alone"):
+    if fit.status.code == "not-converged":
+        yield issue(
+            "K002",
+            f"The best of {found.starts} starts stopped where the gradient is still "
+            f"{found.gradient:.1g}.",
+            "Look at the runs (kleiber runs FILE); fix a parameter (--fix), or fit a smaller law "
+            "(--law).",
+        )
+    if fit.status.code == "alone":
         yield issue(
             "K002",
             f"{found.agreeing} of {found.starts} starts reached the best of {found.optima} optima.",

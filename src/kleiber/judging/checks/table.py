@@ -13,10 +13,10 @@ LEAST_FINALS = 3
 BIASED = 3.0  # standard errors by which mid-run points may miss what finals say
 LARGEST_VOCABULARY = 12.6  # ln(300,000): no untrained model is worse
 SMALLEST_LOSS = 0.3  # nats a token that no text of a mixture has
-TWO_KINDS = 0.9  # share of the residuals' variance that two groups explain (one normal: .64)
+TWO_KINDS = 0.75  # share of the residuals' variance that two groups explain (one normal: .64)
 LEAST_RUNS = 8
 SMALLER_GROUP = 0.1
-APART = 0.03  # log-loss by which two kinds must differ to matter
+APART = 0.06  # log-loss by which two kinds must differ to be told from noise
 
 
 def unfinished(fit: Fit) -> Iterator[Finding]:
@@ -54,8 +54,8 @@ def kinds(fit: Fit) -> Iterator[Finding]:
         count = int(min(cuts[best], n - cuts[best]))
         yield issue(
             "K006",
-            f"{count} of {n} points lie {100 * gap:.0f} % apart from the others, with nothing "
-            "between: two units, tokenizers, evaluation sets or parameter counts are mixed.",
+            f"{count} of {n} points form a group {100 * gap:.0f} % apart from the others: two "
+            "units, tokenizers, evaluation sets or parameter counts are mixed.",
             "Keep one kind (--where, --family), or give the unit column (--columns loss_unit=…).",
         )
 
