@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kleiber.charts.fit import fit_chart
+from kleiber.charts.residuals import residual_chart
 from kleiber.units import flops_6nd
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from kleiber.judging import Hidden
 
 MOST_CURVES = 12
+MOST_POINTS = 4000  # beyond it a picture has more marks than an eye has use for
 STEPS = 40
 
 
@@ -31,17 +34,7 @@ def draw_fit(
 
     The dark line is the compute-optimal frontier, its band the interval of a new run.
     """
-    points = [
-        {
-            "run": r["run"],
-            "params": r["params"],
-            "tokens": r["tokens"],
-            "loss": r["loss"],
-            "role": "fitted",
-            "synthetic": fit.data.synthetic,
-        }
-        for r in fit.frame().iter_rows(named=True)
-    ]
+    points = point_rows(fit)
     target = _target(prediction, hidden, level)
     reach = float(np.max(flops_6nd(fit.points.params, fit.points.tokens)))
     if target is not None:
@@ -55,6 +48,32 @@ def draw_fit(
         title=title or f"{fit.law.title}: {fit.law.equation}",
         subtitle=f"{held}; band: {level:.0%} of new runs",
     )
+
+
+def draw_residuals(fit: Fit, *, title: str = "", subtitle: str = "") -> alt.LayerChart:
+    """Draw what a fit leaves over, in percent of each loss, with the noise as a band.
+
+    The noise of objective "raw" is in nats and not in percent, so that it has no band.
+    """
+    noise = None if fit.objective_name == "raw" else fit.noise
+    return residual_chart(points=point_rows(fit), title=title, subtitle=subtitle, noise=noise)
+
+
+def point_rows(fit: Fit, most: int = MOST_POINTS) -> list[dict[str, Any]]:
+    """Return the fitted points as rows for a chart, evenly thinned to at most so many."""
+    frame = fit.frame()
+    return [
+        {
+            "run": r["run"],
+            "params": r["params"],
+            "tokens": r["tokens"],
+            "loss": r["loss"],
+            "predicted": r["fitted"],
+            "role": "fitted",
+            "synthetic": fit.data.synthetic,
+        }
+        for r in frame.gather_every(-(-frame.height // most)).iter_rows(named=True)
+    ]
 
 
 def _target(
@@ -104,16 +123,31 @@ def _sizes(fit: Fit) -> list[dict[str, float]]:
 
 def _frontier(fit: Fit, reach: float, level: float) -> list[dict[str, float]]:
     """Return the compute-optimal frontier from the smallest run to the farthest point."""
+    lowest = float(np.min(flops_6nd(fit.points.params, fit.points.tokens)))
+    rows = frontier_rows(fit, np.geomspace(lowest, reach, 2 * STEPS), level)
+    return [
+        {k: v for k, v in row.items() if k in ("flops", "loss", "lower", "upper")} for row in rows
+    ]
+
+
+def frontier_rows(
+    fit: Fit, flops: NDArray[np.float64], level: float = 0.9
+) -> list[dict[str, float]]:
+    """Return the best run of each compute: flops, params, tokens, loss, lower, upper.
+
+    Empty for a law that has no optimum in closed form.
+    """
     if fit.law.optimum is None:
         return []
-    lowest = float(np.min(flops_6nd(fit.points.params, fit.points.tokens)))
-    flops = np.geomspace(lowest, reach, 2 * STEPS)
     scale, slope = fit.law.optimum(fit.problem.raw_theta(fit.solved.phi))
     params = np.exp(scale[0] + slope[0] * np.log(flops / 6.0))
     if not np.all(np.isfinite(params)):
         return []
-    bands = fit.predict_many(params, flops / 6.0 / params, level=level, method="delta")
+    tokens = flops / 6.0 / params
+    bands = fit.predict_many(params, tokens, level=level, method="delta")
+    columns = (flops, params, tokens, bands["value"], bands["lower"], bands["upper"])
+    names = ("flops", "params", "tokens", "loss", "lower", "upper")
     return [
-        {"flops": float(c), "loss": float(v), "lower": float(lo), "upper": float(hi)}
-        for c, v, lo, hi in zip(flops, bands["value"], bands["lower"], bands["upper"], strict=True)
+        {name: float(value) for name, value in zip(names, row, strict=True)}
+        for row in zip(*columns, strict=True)
     ]

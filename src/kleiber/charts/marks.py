@@ -6,7 +6,7 @@ from typing import Any
 
 from kleiber.charts.extra import altair
 from kleiber.charts.rows import Row
-from kleiber.charts.theme import GREY
+from kleiber.charts.theme import GREY, PAPER
 
 _NUMBERS = {"loss": ".4f", "actual": ".4f", "predicted": ".4f", "residual": "+.2f"}
 
@@ -24,7 +24,7 @@ def run_layers(
         base = alt.Chart(alt.Data(values=chosen))
         # A thin white edge keeps neighbours apart where runs lie on one another.
         mark = (
-            base.mark_point(filled=True, size=66, opacity=1, stroke="white", strokeWidth=0.7)
+            base.mark_point(filled=True, size=66, opacity=1, stroke=PAPER, strokeWidth=0.7)
             if filled
             else base.mark_point(filled=False, size=58, opacity=1, strokeWidth=1.8)
         )

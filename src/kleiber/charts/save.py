@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kleiber.charts.embed import as_script, library
 from kleiber.charts.extra import vl_convert
 from kleiber.errors import UsageError
 
@@ -82,14 +83,4 @@ def _content(spec: dict[str, Any], suffix: str) -> bytes:
         return convert.vegalite_to_svg(spec).encode()
     if suffix == ".png":
         return convert.vegalite_to_png(spec, scale=PIXELS_A_POINT)
-    return _page(spec, convert.javascript_bundle()).encode()
-
-
-def _page(spec: dict[str, Any], library: str) -> str:
-    """Return a page that holds its chart and its library.
-
-    Run names are hostile: '<' is written as its JSON escape, so that no text of a table can
-    close the element that it stands in.
-    """
-    text = json.dumps(spec).replace("<", "\\u003c")
-    return _PAGE.format(library=library.replace("</script", "<\\/script"), spec=text)
+    return _PAGE.format(library=library(), spec=as_script(spec)).encode()

@@ -14,6 +14,22 @@ INK, GREY, RULE = "#1c2430", "#5a6472", "#e6e9ee"
 ACCENT = "#d1420b"  # vermilion: apart from every step of SIZES, for colour-blind eyes too
 # Viridis without its pale end, which is lost on white: dark is small, green is large.
 SIZES = ("#3b2a76", "#35548c", "#277b8e", "#1f9e88", "#4cb86a", "#93c93a")
+PAPER = "white"
+# What each colour above becomes on a dark page: the same hues, the darkest sizes lifted.
+DARK = {
+    PAPER: "#171c23",
+    INK: "#e6eaf0",
+    GREY: "#a3aebc",
+    RULE: "#2b333e",
+    ACCENT: "#ff8552",
+    **dict(
+        zip(
+            SIZES,
+            ("#9485ea", "#6d9ae4", "#4ab4c9", "#42c9a3", "#80d978", "#c8e153"),
+            strict=True,
+        )
+    ),
+}
 WIDTH, HEIGHT = 620, 400
 MOST_IN_LEGEND = 9  # more sizes than this become a colour bar
 
@@ -121,7 +137,7 @@ def dressed(chart: Any, *, title: str, subtitle: str, synthetic: bool, descripti
     )
     return (
         chart.properties(width=WIDTH, height=HEIGHT, title=heading, description=description)
-        .configure(font=FONT, background="white", padding=18)
+        .configure(font=FONT, background=PAPER, padding=18)
         .configure_view(stroke=None)
         .configure_axis(
             domainColor=GREY,
