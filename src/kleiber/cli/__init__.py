@@ -37,6 +37,7 @@ def build() -> App:
         name="kleiber",
         help="The laboratory for the scaling laws of language models.",
         version=__version__,
+        suppress_keyboard_interrupt=False,
         help_format="plaintext",
         default_parameter=Parameter(negative=(), show_default=_default),
     )

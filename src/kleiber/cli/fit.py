@@ -9,8 +9,8 @@ from kleiber.cli.output import (
     print_json,
     problems_of,
     problems_text,
+    save_fit,
     save_plot,
-    say,
     say_notes,
 )
 
@@ -46,7 +46,7 @@ def fit(
     findings, problems = check(made), problems_of(runs, made)
     # Files come first: where one cannot be written, nothing is printed but the error.
     if out:
-        say(f"saved {made.save(out)}")
+        save_fit(out, made)
     if plot:
         save_plot(plot, made, level=asked.level)
     if json:

@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kleiber.errors import UsageError
+
 if TYPE_CHECKING:
     from kleiber.fitting import Fit, Prediction
     from kleiber.judging import Finding
@@ -58,6 +60,17 @@ def problems_text(problems: tuple[Problem, ...]) -> list[tuple[str, str]]:
 def findings_text(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
     """Return findings as labelled lines of a report."""
     return [(f"{f.code} {f.severity}", f"{f.title}: {f.message} {f.remedy}") for f in findings]
+
+
+def save_fit(path: str, fit: Fit) -> Path:
+    """Save the fit and say where it is."""
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        what = "is a folder" if target.is_dir() else "lies in a folder that does not exist"
+        raise UsageError(f"'{path}' {what}.", remedy="Name a file, such as --out fit.json.")
+    saved = fit.save(target)
+    say(f"saved {saved}")
+    return saved
 
 
 def save_plot(

@@ -28,7 +28,8 @@ def predict(
     tokens
         Training tokens to predict, such as 140e9 or 140B.
     plot
-        Draw loss against compute with the band and the prediction, to .svg, .png or .html.
+        Draw loss against compute with the band and the prediction, to .svg, .png, .html or
+        .json.
     json
         Print one JSON object instead of text.
     """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FLOPS_PER_PARAM_TOKEN = 6.0
 _STEP = 1e-6
+_MOST_LOG = 300.0  # of a count: the optimum of a law with nearly no slope lies beyond
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def allocate(
             remedy="Use delta, bootstrap or jackknife (--interval).",
         )
     best = _coordinates(fit, fit.solved.phi, budget)[0]
-    if not np.all(np.isfinite(best)):
+    if not (np.all(np.isfinite(best)) and abs(best[0]) < _MOST_LOG):
         raise FitError(
             f"The fit has {' and '.join(fit.at_bound)} at a bound, so one of params and tokens "
             "does not lower its loss, and a budget cannot be split.",
@@ -150,12 +151,12 @@ def _bounds(
     """Return lower and upper (2,) of the coordinates."""
     problem = fit.problem
     tail = 0.5 - 0.5 * intervals.check_level(level)
+    if not intervals.possible(problem, fit.spread, method):
+        return best * np.nan, best * np.nan
     if method == "jackknife":
         draws = _coordinates(fit, jackknife(problem).phi, budget)
         half = stdtrit(problem.runs - 1, 1.0 - tail) * np.sqrt(jackknife_variance(draws))
         return best - half, best + half
-    if not fit.spread.known:
-        return best * np.nan, best * np.nan
     if method == "bootstrap":
         refits = bootstrap(problem, fit.bootstraps, fit.seed)
         draws = _coordinates(fit, refits.phi, budget)

@@ -1,0 +1,64 @@
+"""Files that the command line writes: pictures, and the demo's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+ASK = ("--params", "7e9", "--tokens", "140e9")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "begins", "holds"),
+    [
+        (".svg", b"<svg", b"Synthetic"),
+        (".png", b"\x89PNG", b""),
+        (".html", b"<!DOCTYPE html>", b"Synthetic"),
+        (".json", b"{", b"Synthetic"),
+    ],
+)
+def test_a_picture(call, sample: str, suffix: str, begins: bytes, holds: bytes) -> None:
+    done = call("fit", sample, "--plot", f"fit{suffix}", "--json")
+    assert (done.code, done.err) == (0, f"drew fit{suffix}\n")
+    drawn = Path(f"fit{suffix}").read_bytes()
+    assert drawn.startswith(begins)
+    assert holds in drawn
+    assert done.json["schema"] == "kleiber.fit/1"
+
+
+def test_the_prediction_is_in_the_picture(call, sample: str) -> None:
+    found = call("predict", sample, *ASK, "--plot", "fit.json", "--json").json
+    drawn = json.loads(Path("fit.json").read_text(encoding="utf-8"))
+    rows = [row for layer in drawn["layer"] for row in layer["data"]["values"]]
+    shown = [row for row in rows if row.get("loss") == found["prediction"]]
+    assert shown
+    assert (shown[0]["lower"], shown[0]["upper"]) == (found["lower"], found["upper"])
+
+
+def test_an_unknown_suffix_leaves_nothing(call, sample: str) -> None:
+    done = call("fit", sample, "--plot", "fit.gif")
+    assert (done.code, done.out) == (2, "")
+    assert ".svg" in done.err
+    assert not Path("fit.gif").exists()
+
+
+def test_the_demo_predicts_and_says_synthetic_everywhere(call, sample: str) -> None:
+    done = call("demo", "--out", "shown")
+    assert done.code == 0
+    assert "inside the interval" in done.out.replace("\n             ", " ")
+    assert done.out.lower().count("synthetic") >= 3
+    assert max(map(len, done.out.splitlines())) <= 100 or "ladder.csv" in done.out
+    assert sorted(path.name for path in Path("shown").iterdir()) == ["fit.json", "fit.svg"]
+    assert "Synthetic" in Path("shown/fit.svg").read_text(encoding="utf-8")
+    saved = json.loads(Path("shown/fit.json").read_text(encoding="utf-8"))
+    assert saved["data"]["synthetic"] is True
+    after = call("predict", "shown/fit.json", *ASK)
+    assert "SYNTHETIC" in after.out
+
+
+def test_the_demo_where_its_folder_cannot_be(call, sample: str) -> None:
+    done = call("demo", "--out", sample)
+    assert done.code == 1
+    assert "cannot be used" in done.err
