@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kleiber.errors import UsageError
-from kleiber.fitting.engine import Problem, optimise
-from kleiber.fitting.newton import Solved
+from kleiber.fitting.engine import Problem, optimise, starts
+from kleiber.fitting.newton import Solved, solve
 from kleiber.laws.base import Array
 
 CHUNK_ELEMENTS = 1_000_000  # replicates x points whose weights are held at one time
@@ -15,7 +15,7 @@ CHUNK_ELEMENTS = 1_000_000  # replicates x points whose weights are held at one 
 def bootstrap(problem: Problem, replicates: int, seed: int) -> Solved:
     """Refit on ``replicates`` resamples of whole runs.
 
-    Each replicate starts from its own global search, so none inherits the fit's optimum.
+    Each replicate starts from the better of its own global search and the optimum of all runs.
     """
     if replicates < 1:
         raise UsageError(
@@ -44,8 +44,13 @@ def jackknife(problem: Problem) -> Solved:
 
 
 def _refit(problem: Problem, counts: Array) -> Solved:
-    """Solve one chunk of re-weighted problems."""
-    return optimise(problem.having(w=problem.data.w * counts), len(counts))
+    """Solve one chunk of re-weighted problems, from the better of two starts each."""
+    own = problem.having(w=problem.data.w * counts)
+    first = starts(own, len(counts))[:, 0]
+    near = optimise(problem).phi
+    with np.errstate(all="ignore"):
+        better = own.objective(near) < own.objective(first)
+    return solve(own.model, own.data, own.space, np.where(better[:, None], near, first))
 
 
 def _joined(parts: list[Solved]) -> Solved:

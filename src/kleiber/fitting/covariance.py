@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from kleiber.fitting.engine import Problem
-from kleiber.fitting.newton import Solved
+from kleiber.fitting.newton import AT_BOUND, Solved
 from kleiber.fitting.scale import clipped_moments, robust_scale
 from kleiber.laws.base import Array
 
@@ -85,8 +85,8 @@ def information(problem: Problem, solved: Solved) -> Array:
     jacobian = problem.jacobian(solved.phi)
     weighted = jacobian * np.atleast_2d(problem.data.w)[:, None, :]
     gram = weighted @ jacobian.swapaxes(1, 2)
-    on_bound = (solved.phi <= problem.space.lower) | (solved.phi >= problem.space.upper)
-    free = ~on_bound
+    low, high = problem.space.lower + AT_BOUND, problem.space.upper - AT_BOUND
+    free = (solved.phi > low) & (solved.phi < high)
     return gram * (free[:, :, None] & free[:, None, :])
 
 

@@ -11,7 +11,7 @@ from kleiber.fitting import newton, space, start
 from kleiber.fitting.independence import observations
 from kleiber.fitting.models import Powers, model_of
 from kleiber.fitting.newton import Solved
-from kleiber.fitting.objective import Objective, residuals
+from kleiber.fitting.objective import Objective, residuals, value
 from kleiber.fitting.problem import Data, Model, Space
 from kleiber.fitting.scale import TUNING, robust_scale
 from kleiber.fitting.space import Constraints
@@ -53,6 +53,11 @@ class Problem:
     def residuals(self, phi: Array) -> Array:
         """Return what the objective sees, (B, n)."""
         return residuals(self.data.kind, self.z(phi), self.data.y)
+
+    def objective(self, phi: Array) -> Array:
+        """Return the objective (B,) at phi (B, F), or at one phi (1, F) for all weights."""
+        data = self.data
+        return value(data.kind, self.residuals(phi), data.w, data.delta)
 
     def jacobian(self, phi: Array) -> Array:
         """Return the derivative (B, F, n) of the residuals by the free coordinates."""

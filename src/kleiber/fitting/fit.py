@@ -250,7 +250,7 @@ def _best(problem: Problem, solved: Solved) -> int:
 def _at_bound(problem: Problem, one: Solved) -> tuple[str, ...]:
     """Return the names of the parameters that ended on a bound."""
     space, phi = problem.space, one.phi[0]
-    edge = (phi <= space.lower + 1e-9) | (phi >= space.upper - 1e-9)
+    edge = (phi <= space.lower + newton.AT_BOUND) | (phi >= space.upper - newton.AT_BOUND)
     return tuple(problem.law.names[i] for i, on in zip(space.free, edge, strict=True) if on)
 
 

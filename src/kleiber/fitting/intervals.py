@@ -21,7 +21,7 @@ from kleiber.laws.base import Array
 
 Method = Literal["delta", "profile", "bootstrap", "jackknife"]
 METHODS: tuple[str, ...] = get_args(Method)
-FEWEST_RUNS = 3  # the jackknife of two runs has one difference to go by
+FEWEST_RUNS = 3  # to leave out or to resample: of two runs, each alone has no slope
 
 
 def check_method(name: str) -> Method:
@@ -41,6 +41,14 @@ def default_method(problem: Problem, spread: Noise) -> Method:
     That is the delta method with t quantiles; runs too few for it leave the jackknife.
     """
     return "delta" if spread.known or problem.runs < FEWEST_RUNS else "jackknife"
+
+
+def possible(problem: Problem, spread: Noise, method: Method) -> bool:
+    """Return whether the runs suffice for a method: a noise to judge, runs to leave out."""
+    enough = problem.runs >= FEWEST_RUNS
+    if method == "jackknife":
+        return enough
+    return spread.known and (enough or method != "bootstrap")
 
 
 def check_level(level: float) -> float:
@@ -67,7 +75,7 @@ def prediction_bounds(
 ) -> tuple[Array, Array]:
     """Return lower and upper bounds (B, m), in nats, at raw log-predictors (P, m)."""
     batch, m = len(solved.phi), targets.shape[1]
-    if not (spread.known or (method == "jackknife" and problem.runs >= FEWEST_RUNS)):
+    if not possible(problem, spread, method):
         return np.full((batch, m), np.nan), np.full((batch, m), np.nan)
     if method == "delta":
         low, high = _delta(problem, solved, spread, targets, level, mean=mean)

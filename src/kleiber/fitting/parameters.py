@@ -9,13 +9,12 @@ from kleiber.fitting import newton, space
 from kleiber.fitting.bootstrap import bootstrap, jackknife
 from kleiber.fitting.covariance import Noise, covariance, t_quantile
 from kleiber.fitting.engine import Problem
-from kleiber.fitting.intervals import FEWEST_RUNS, Method, jackknife_variance
+from kleiber.fitting.intervals import Method, jackknife_variance, possible
 from kleiber.fitting.newton import Solved
 from kleiber.fitting.space import Constraints
 from kleiber.laws.base import Array
 
 PROFILE_STEPS = 30
-AT_BOUND = 1e-9  # of a bound, in natural coordinates
 FIRST_STEP = 0.05  # of an exponent on a bound, whose standard error is unknown
 LONGEST = 5.0  # of a first step: a standard error may be beyond any use
 LARGEST = 1e300  # a coefficient beyond is infinite
@@ -34,12 +33,12 @@ def bounds(
 ) -> tuple[Array, Array]:
     """Return lower and upper natural coordinates (K,) of one fit (a batch of one)."""
     centre = problem.raw_theta(solved.phi)[0]
-    if method == "jackknife" and problem.runs >= FEWEST_RUNS:
+    if not possible(problem, spread, method):
+        return np.full_like(centre, np.nan), np.full_like(centre, np.nan)
+    if method == "jackknife":
         error = np.sqrt(jackknife_variance(problem.raw_theta(jackknife(problem).phi)))
         half = float(stdtrit(problem.runs - 1, 0.5 + 0.5 * level)) * error
         return _boxed(problem, constraints, centre - half, centre + half)
-    if not spread.known:
-        return np.full_like(centre, np.nan), np.full_like(centre, np.nan)
     quantile = float(t_quantile(spread, level)[0])
     if method == "bootstrap":
         draws = problem.raw_theta(bootstrap(problem, replicates, seed).phi)
@@ -56,7 +55,7 @@ def bounds(
 def on_bound(problem: Problem, solved: Solved) -> list[int]:
     """Return the places of the parameters of one fit that rest on a bound."""
     free, phi = problem.space, solved.phi[0]
-    edge = (phi <= free.lower + AT_BOUND) | (phi >= free.upper - AT_BOUND)
+    edge = (phi <= free.lower + newton.AT_BOUND) | (phi >= free.upper - newton.AT_BOUND)
     return [place for place, on in zip(free.free, edge, strict=True) if on]
 
 

@@ -17,7 +17,7 @@ from kleiber.errors import UsageError
 from kleiber.fitting.problem import Data, Space
 from kleiber.laws.base import Array, Index, Law
 
-GRID = np.geomspace(0.03, 1.6, 18)
+GRID = np.geomspace(0.03, 1.6, 15)
 NEARLY_ZERO = 1e-3  # a coefficient that least squares puts at zero starts at this share
 BLOCK_CELLS = 60_000
 MOST_POINTS = 4_000

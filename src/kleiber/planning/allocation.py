@@ -151,12 +151,12 @@ def _bounds(
     """Return lower and upper (2,) of the coordinates."""
     problem = fit.problem
     tail = 0.5 - 0.5 * intervals.check_level(level)
+    if not intervals.possible(problem, fit.spread, method):
+        return best * np.nan, best * np.nan
     if method == "jackknife":
         draws = _coordinates(fit, jackknife(problem).phi, budget)
         half = stdtrit(problem.runs - 1, 1.0 - tail) * np.sqrt(jackknife_variance(draws))
         return best - half, best + half
-    if not fit.spread.known:
-        return best * np.nan, best * np.nan
     if method == "bootstrap":
         refits = bootstrap(problem, fit.bootstraps, fit.seed)
         draws = _coordinates(fit, refits.phi, budget)
