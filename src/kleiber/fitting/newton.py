@@ -16,6 +16,7 @@ from kleiber.fitting.problem import Data, Model, Space
 from kleiber.laws.base import Array, Index, Mask
 
 MAX_ITERATIONS = 300
+NEARLY = 1e4  # times the least decrease: a row that predicts less may have arrived
 RELATIVE_DECREASE = 1e-13  # predicted decrease over the objective at which a row is done
 BLOCK_ELEMENTS = 20_000  # rows x points of one block: its arrays stay in the cache
 LONGEST_STEP = 2.0  # in natural coordinates: a factor e^2 of a coefficient
@@ -103,11 +104,13 @@ def held_by_bounds(phi: Array, gradient: Array, space: Space) -> Mask:
     return (low & (gradient > 0)) | (high & (gradient < 0))
 
 
-def _step(gradient: Array, hessian: Array, damping: Array, held: Mask) -> tuple[Array, Array]:
-    """Return the damped Newton step (B, F) and the decrease that an undamped one predicts (B,).
+def _step(
+    gradient: Array, hessian: Array, damping: Array, held: Mask, least: Array
+) -> tuple[Array, Array]:
+    """Return the damped Newton step (B, F) and the decrease that it predicts (B,).
 
-    Each row is scaled by its own diagonal; negative curvature is turned round, and the
-    smallest curvature kept is 1e-12 of the largest (the ridge of log A and alpha is real).
+    Each row is scaled by its own diagonal. Rows under way take a plain solve; those that may
+    have arrived (a decrease near ``least``) or see no way down are looked at in full.
     """
     free = ~held
     size = hessian.shape[1]
@@ -118,11 +121,31 @@ def _step(gradient: Array, hessian: Array, damping: Array, held: Mask) -> tuple[
     scaled *= free[:, :, None] & free[:, None, :]
     scaled[:, range(size), range(size)] += held
     pull = gradient * scale * free
+    try:
+        damped = scaled + damping[:, None, None] * np.eye(size)
+        step = -np.linalg.solve(damped, pull[:, :, None])[:, :, 0]
+        decrease = -0.5 * np.einsum("bi,bi->b", step, pull)
+    except np.linalg.LinAlgError:  # a row is exactly singular
+        step, decrease = np.zeros_like(pull), np.zeros(len(pull))
+    doubtful: Index = np.flatnonzero(~(decrease > NEARLY * least))
+    if len(doubtful):
+        step[doubtful], decrease[doubtful] = _careful_step(
+            scaled[doubtful], pull[doubtful], damping[doubtful]
+        )
+    return step * scale, decrease
+
+
+def _careful_step(scaled: Array, pull: Array, damping: Array) -> tuple[Array, Array]:
+    """Return the scaled step (B, F) and the decrease that an undamped one predicts (B,).
+
+    Negative curvature is turned round, and the smallest curvature kept is 1e-12 of the largest
+    (the ridge of log A and alpha is real).
+    """
     curvature, basis = np.linalg.eigh(scaled)
     steepness = np.abs(curvature)
     firm = np.maximum(steepness, 1e-12 * steepness.max(axis=1, keepdims=True, initial=0.0))
     along = np.einsum("bij,bi->bj", basis, pull)
-    step = -np.einsum("bij,bj->bi", basis, along / (firm + damping[:, None])) * scale
+    step = -np.einsum("bij,bj->bi", basis, along / (firm + damping[:, None]))
     return step, 0.5 * np.einsum("bj,bj->b", along / firm, along)
 
 
@@ -175,8 +198,11 @@ def _solve_block(model: Model, data: Data, space: Space, start: Array, iteration
                 alive = alive[np.isfinite(state.objective[alive])]
             phi, gradient = state.phi[alive], state.gradient[alive]
             held = held_by_bounds(phi, gradient, space)
-            step, decrease = _step(gradient, state.hessian[alive], state.damping[alive], held)
-            done = decrease <= least_decrease(state.objective[alive], weight[alive])
+            least = least_decrease(state.objective[alive], weight[alive])
+            step, decrease = _step(
+                gradient, state.hessian[alive], state.damping[alive], held, least
+            )
+            done = decrease <= least
             state.converged[alive[done]] = True
             keep = ~(done | (state.damping[alive] > 1e12))
             alive, phi, step, held = alive[keep], phi[keep], step[keep], held[keep]
