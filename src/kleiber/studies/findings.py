@@ -197,7 +197,8 @@ def run(clean: int = CLEAN, faulty: int = FAULTY, seed: int = 0) -> Table:
     return Table(
         name="findings",
         title="Findings: power and false alarms",
-        command=f"kleiber study findings --out results --repeats {faulty}",
+        command=f"kleiber study findings --out results --repeats {faulty}"
+        + (f" --seed {seed}" if seed else ""),
         columns=("code", "finding", "fault", "power %", "false alarms %"),
         rows=rows,
         claims=[

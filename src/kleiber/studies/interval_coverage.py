@@ -199,7 +199,8 @@ def run(repeats: int = REPEATS, replicates: int = REPLICATES, seed: int = 0) -> 
     return Table(
         name="interval_coverage",
         title="Intervals of a new run at 10x params and 10x tokens",
-        command=f"kleiber study interval-coverage --out results --repeats {repeats}",
+        command=f"kleiber study interval-coverage --out results --repeats {repeats}"
+        + (f" --seed {seed}" if seed else ""),
         columns=tuple(rows[0]),
         rows=rows,
         claims=[
