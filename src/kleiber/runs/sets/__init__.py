@@ -1,0 +1,1 @@
+"""Public sets: one file a set, from its published files to one table of readings."""
