@@ -142,7 +142,7 @@ def rivals(
     done = rounds * batch
     table: list[Rival] = [
         Rival("kleiber", REPLICATES, middle(ours), middle(ours), 1.0, None, None, 0.0, 0.0, 0.0,
-              "each replicate from its own global search")
+              "a global search for each replicate")
     ]  # fmt: skip
     for peer in everyone:
         excess, floor = _accuracy(work, solved, ours_of, found[peer.name])

@@ -110,8 +110,8 @@ def markdown(
     parts += ["## Others on the same replicates", _rivals_table(rivals)]
     parts.append(
         "Excess is the competitor's Huber objective over kleiber's on the same replicate, less 1. "
-        "Every competitor that refits replicates starts at the point estimate; kleiber starts each "
-        "replicate from a global search."
+        "Every competitor that refits replicates starts at the point estimate; kleiber searches "
+        "globally for each replicate, and that search is in its time."
     )
     parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
     return "\n\n".join(parts) + "\n"
