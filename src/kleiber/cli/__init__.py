@@ -19,11 +19,13 @@ from kleiber.cli.output import ARGUMENTS
 from kleiber.errors import InputError, KleiberError, UsageError
 
 VERBS = {
+    "data": "List the public sets of training runs, and get one by name.",
     "runs": "Show what a table of runs holds.",
     "fit": "Fit a scaling law exactly and say how sure its values are.",
     "predict": "Predict the loss of a run not yet trained.",
     "allocate": "Split a compute budget into params and tokens.",
     "backtest": "Hide a size, predict it from every part of the rest, and compare.",
+    "report": "Write a fit as one page that needs no network.",
     "study": "Re-make a result on real or simulated runs.",
     "demo": "Hide the largest run of the sample, predict it, and look.",
 }

@@ -1,0 +1,12 @@
+"""Reporting: a fit as one self-contained page.
+
+The templates are a frame (``base.html``), one small file a card, and macros; each is handed text
+that is ready to be shown. What a number means and how it is written is decided in Python.
+"""
+
+from __future__ import annotations
+
+from kleiber.reporting.again import hide_again
+from kleiber.reporting.page import page, write
+
+__all__ = ["hide_again", "page", "write"]
