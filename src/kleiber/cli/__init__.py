@@ -60,6 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     tokens = [STDIN if argument == "-" else argument for argument in arguments]
     try:
         build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()  # a reader that left is met here, not at the interpreter's end
     except CycloptsError as error:
         help_of = " ".join(["kleiber", *[verb for verb in arguments[:1] if verb in VERBS]])
         remedy = f"See {help_of} --help."
