@@ -226,7 +226,9 @@ def _tables(
     """Yield the readings of each part that has a family that is wanted."""
     for part in found.parts:
         names = [one.name for one in part.families if wanted is None or one.name in wanted]
-        if not names:
+        one_asked = wanted is not None and len(wanted) == 1
+        absent = part.needs and where.find(part.needs) is None
+        if not names or (absent and not one_asked):
             continue
         rows = part.read(where)
         if len(names) < len(part.families):

@@ -44,9 +44,11 @@ def _finals(rows: pl.DataFrame, family: str) -> pl.DataFrame:
     return rows.with_columns(pl.lit(family).alias("family"), pl.Series("run", names))
 
 
-def _family(collection: str, name: str, **more: str) -> Family:
+def _family(collection: str, name: str, duplicate_of: str = "", note: str = "") -> Family:
     cluster = "synthetic" if name == "points" else "chinchilla"
-    return Family(collection, name, "loss", "nats", cluster, "finals", **more)  # pyright: ignore[reportArgumentType]
+    return Family(
+        *(collection, name, "loss", "nats", cluster, "finals"), duplicate_of=duplicate_of, note=note
+    )
 
 
 EPOCH = Collection(

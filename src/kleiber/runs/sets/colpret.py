@@ -18,5 +18,5 @@ SET = Collection(
     "each is apart. Checkpoints are in mid-schedule. Chinchilla and the over-trained models are "
     "in sets of their own as well.",
     parts=(*colpret_lm.PARTS, *colpret_one.PARTS, *colpret_tidy.PARTS),
-    counts={"tidy rows": 310_968, "tidy families": 56},
+    counts={"rows": 311_850, "runs": 906, "tidy rows": 310_968, "tidy families": 56},
 )

@@ -9,8 +9,8 @@ import polars as pl
 
 from kleiber.errors import InputError
 from kleiber.runs.sets.folder import Folder, number, numbers, unpivoted
-from kleiber.runs.sets.record import Family, Part
-from kleiber.units import parse_count
+from kleiber.runs.sets.record import Family, Part, Points
+from kleiber.units import ParamsAre, parse_count
 
 NAME = "colpret"
 EVAL = "original/aggregated_eval"
@@ -170,12 +170,24 @@ def overtrain(folder: Folder, prefix: str, what: str) -> pl.DataFrame:
     return long.with_columns(family.alias("family"))
 
 
-def _nats(name: str, cluster: str, points: str, metric: str = "validation loss", **more: str):
-    return Family(NAME, name, metric, "nats", cluster, points, **more)  # pyright: ignore[reportArgumentType]
-
-
-def _table(name: str, cluster: str, metric: str, unit: str, reason: str) -> Family:
-    return Family(NAME, name, metric, unit, cluster, "curves", False, reason)  # pyright: ignore[reportArgumentType]
+def _nats(
+    name: str,
+    cluster: str,
+    points: Points,
+    metric: str = "validation loss",
+    *,
+    params_are: ParamsAre = "unknown",
+    duplicate_of: str = "",
+    apart: str = "",
+    note: str = "",
+) -> Family:
+    return Family(
+        *(NAME, name, metric, "nats", cluster, points),
+        params_are=params_are,
+        duplicate_of=duplicate_of,
+        apart=apart,
+        note=note,
+    )
 
 
 GZIP_APART = "up to 1.4B parameters on under 10M tokens: the parameters have no use"
@@ -265,7 +277,11 @@ PARTS = (
     Part(
         partial(overtrain, prefix="err_", what="tasks"),
         tuple(
-            _table(f"overtrain-{data}/tasks", "gadre", "48 tasks", "error rate", "task errors")
+            Family(
+                *(NAME, f"overtrain-{data}/tasks", "48 tasks", "error rate", "gadre", "finals"),
+                cross_entropy=False,
+                reason="task errors",
+            )
             for data in OVERTRAIN
         ),
     ),

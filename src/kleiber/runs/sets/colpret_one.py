@@ -10,8 +10,9 @@ from kleiber.runs.sets.manifest import files_of
 from kleiber.runs.sets.record import Family, Part, Unit
 
 OLMO_TOKENS_PER_STEP = 4e6
-AMBER_TOKENS = 1.2589999999999999e12
-MAMBA_TOKENS_PER_STEP = 5e11 / 176_700
+# The exports count checkpoints and steps; the whole runs saw 1.259T and 500B tokens.
+AMBER_TOKENS_PER_CHECKPOINT = 1.259e12 / 358
+MAMBA_TOKENS_PER_STEP = 5e11 / 176_703
 TEXTS = (
     *("4chan", "c4_100_domains", "c4_en", "gab", "ice", "m2d2_s2orc", "m2d2_wiki", "manosphere"),
     *("mc4_en", "pile", "ptb", "twitterAEE", "wikitext_103"),
@@ -122,7 +123,7 @@ def _amber(folder: Folder) -> pl.DataFrame:
             )
         )
     rows = pl.concat(tables).filter(pl.col("value").is_not_null() & (pl.col("step") > 0))
-    return rows.with_columns((pl.col("step") * (AMBER_TOKENS / 358)).alias("tokens"))
+    return rows.with_columns((pl.col("step") * AMBER_TOKENS_PER_CHECKPOINT).alias("tokens"))
 
 
 def _ibm(folder: Folder) -> pl.DataFrame:
@@ -187,11 +188,19 @@ def _vision(folder: Folder) -> pl.DataFrame:
 
 
 def _family(
-    name: str, metric: str, unit: Unit, cluster: str, reason: str = "", **more: str
+    name: str,
+    metric: str,
+    unit: Unit,
+    cluster: str,
+    reason: str = "",
+    *,
+    duplicate_of: str = "",
+    note: str = "",
 ) -> Family:
     return Family(
         *(NAME, name, metric, unit, cluster, "curves", not reason, reason),
-        **more,  # pyright: ignore[reportArgumentType]
+        duplicate_of=duplicate_of,
+        note=note,
     )
 
 

@@ -99,5 +99,6 @@ PARTS = (
                 for text in texts
             ),
         ),
+        needs=TIDY,
     ),
 )

@@ -24,18 +24,21 @@ class Folder:
         """Return the place of a file; InputError that says how to get it where it is not."""
         found = self.find(file)
         if found is None:
+            fetch = f"Fetch it with kleiber data get {self.name}, or name the folder that has it."
+            remedy = fetch if self._published(file) else "It is in no repository: name the folder."
             raise InputError(
-                f"'{self.root}' has no file '{file}' of the set {self.name}.",
-                remedy=f"Fetch it with kleiber data get {self.name}, or name the folder that "
-                "has it.",
+                f"'{self.root}' has no file '{file}' of the set {self.name}.", remedy=remedy
             )
         return found
 
+    def _published(self, file: str) -> str:
+        """Return a file's place in the publisher's repository, "" where it is not in one."""
+        return {one.path: one.published for one in files_of(self.name)}.get(file, "")
+
     def find(self, file: str) -> Path | None:
         """Return the place of a file, None where it is not there."""
-        published = {one.path: one.published for one in files_of(self.name)}.get(file, "")
         for root in (self.root / self.name, self.root):
-            for place in filter(None, (file, published)):
+            for place in filter(None, (file, self._published(file))):
                 if (root / place).is_file():
                     return root / place
         return None

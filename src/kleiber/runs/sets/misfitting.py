@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from kleiber.runs.sets.folder import Folder, numbers
-from kleiber.runs.sets.record import Collection, Family, Part
+from kleiber.runs.sets.record import Collection, Family, Part, Points
 
 NAME = "misfitting"
 RUN = ("model", "total_steps", "peak_lr", "sweep")
@@ -42,8 +42,8 @@ def _rows(folder: Folder, file: str) -> pl.DataFrame:
     )
 
 
-def _family(name: str, points: str, note: str) -> Family:
-    return Family(NAME, name, "C4 loss", "nats", NAME, points, params_are="total", note=note)  # pyright: ignore[reportArgumentType]
+def _family(name: str, points: Points, note: str) -> Family:
+    return Family(NAME, name, "C4 loss", "nats", NAME, points, params_are="total", note=note)
 
 
 SET = Collection(

@@ -24,10 +24,15 @@ def _read(folder: Folder) -> pl.DataFrame:
     )
 
 
-def _family(name: str, cluster: str, **more: str | bool) -> Family:
-    known = {"duplicate_of": "", "note": ""} | more
-    unit = "unknown" if name == "llama_3/llama_3/exp_loss" else "nats"
-    return Family(NAME, name, "loss", unit, cluster, "finals", **known)  # pyright: ignore[reportArgumentType]
+def _family(
+    name: str, cluster: str, duplicate_of: str = "", note: str = "", reason: str = ""
+) -> Family:
+    return Family(
+        *(NAME, name, "loss", "unknown" if reason else "nats", cluster, "finals", not reason),
+        reason=reason,
+        duplicate_of=duplicate_of,
+        note=note,
+    )
 
 
 SET = Collection(
@@ -54,7 +59,6 @@ SET = Collection(
                 _family(
                     "llama_3/llama_3/exp_loss",
                     "llama_3",
-                    cross_entropy=False,
                     reason="the exponential of raw_loss",
                     duplicate_of=f"{NAME}/llama_3/llama_3/raw_loss",
                 ),

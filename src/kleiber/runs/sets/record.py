@@ -25,6 +25,7 @@ Unit = Literal[
     "score",
     "unknown",
 ]
+Points = Literal["finals", "curves"]
 # How a unit becomes nats: --unit's name for it, or None where nothing makes it nats.
 READ_AS: Mapping[Unit, str | None] = {
     **{"nats": "nats", "perplexity": "ppl", "bits per byte": None, "accuracy": None},
@@ -50,7 +51,7 @@ class Family:
     metric: str
     unit: Unit
     cluster: str
-    points: Literal["finals", "curves"]
+    points: Points
     cross_entropy: bool = True
     reason: str = ""
     params_are: ParamsAre = "unknown"
@@ -92,11 +93,13 @@ class Part:
 
     ``read`` returns one row a reading: family, run, params, tokens and value, then what the
     files have of metric, step, recipe, seed, flops, params_nonembed, unique_tokens, epochs,
-    experts, lr, final and synthetic. Unknown numbers are null.
+    experts, lr, final and synthetic. Unknown numbers are null. ``needs`` is a file that is in
+    no repository: where it is not in the folder either, the part is left out of the whole set.
     """
 
     read: Callable[[Folder], pl.DataFrame]
     families: tuple[Family, ...]
+    needs: str = ""
 
 
 @dataclass(frozen=True)

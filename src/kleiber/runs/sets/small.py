@@ -130,5 +130,5 @@ OBS_SCALING = Collection(
             ),
         ),
     ),
-    counts={"runs": 148, "benchmarks": 8},
+    counts={"rows": 1144, "runs": 148, "benchmarks": 8},
 )
