@@ -289,3 +289,22 @@ def test_the_first_start_is_the_best_non_negative_least_squares(name: str, ladde
         kept = at[1] > 0
         assert found[kept] == pytest.approx(at[1][kept], rel=1e-6)
         assert np.all(found[~kept] < 0.01)
+
+
+def test_an_optimum_that_is_nearly_a_step_is_found(make_points: Any) -> None:
+    """The smallest size lies off the curve of the others: the lowest sum has a steep exponent."""
+    rng = np.random.default_rng(4)
+    n = np.repeat(np.geomspace(1e7, 1e9, 6), 4)
+    d = np.tile(np.geomspace(1e9, 1e11, 4), 6)
+    loss = (2.0 + 0.6 * (n / 1e7) ** -4.0 + 1900 / d**0.362) * np.exp(
+        0.003 * rng.standard_normal(24)
+    )
+    points = make_points(n, d, loss)
+    made = fit_points(points, get("chinchilla"), objective="log")
+    assert made.status.code in ("converged", "at-bound")
+    near = {"E": 2.0, "A": 0.6 * 1e7**4.0, "alpha": 4.0, "B": 1900.0, "beta": 0.362}
+    residual = residual_of("chinchilla", "log", points)
+    with np.errstate(all="ignore"):
+        other = optimum_of(residual, box_of(get("chinchilla")), near, lambda v: v, "log")
+    assert made.objective <= other * (1 + 1e-8)
+    assert made.values["alpha"] > 2.0
