@@ -15,7 +15,7 @@ def _read(folder: Folder) -> pl.DataFrame:
     checkpoints = _rows(folder, "scaling_results.csv").with_columns(family=pl.lit("checkpoints"))
     finals = _rows(folder, "scaling_results_last_ckpt_only.csv").with_columns(
         pl.lit("finals").alias("family"),
-        # 21 of the 240 runs ended twice, so that a name of their settings is not enough.
+        # 16 of the 240 settings have two to four finals: a name of settings is not enough.
         pl.concat_str("run", pl.int_range(pl.len()).over("run"), separator="#").alias("run"),
     )
     best = (
