@@ -33,8 +33,7 @@ def data(
     name
         A set, such as colpret.
     source
-        A local copy: a folder of sets, of one set, or a clone of its repository [default: the
-        public address; for compare the cache].
+        A local copy instead of the public address: a folder of sets, of one, or a clone.
     out
         Folder to put the set in [default: the user's cache]; for compare a file to write.
     json
