@@ -16,6 +16,7 @@ def backtest(
     fitting: Fitting | None = None,
     hide: str | None = None,
     sizes: tuple[str, ...] = (),
+    group: float = 1.0,
     order: Literal["smallest", "largest"] = "smallest",
     shares: str = "1.0",
     finals: Literal["no", "only", "both"] = "no",
@@ -33,6 +34,8 @@ def backtest(
     sizes
         Sizes to train on, such as 70M,160M,410M; repeat for several sets [default: the k
         smallest for every k].
+    group
+        Count sizes within this factor as one, such as 1.9 where there are many.
     order
         Add sizes from the smallest up or from the largest down.
     shares
@@ -59,6 +62,7 @@ def backtest(
         (fitting or Fitting()).law,
         hide=hide,
         sizes=[group.split(",") for group in sizes] or None,
+        group=group,
         order=order,
         shares=[one_number(s, "--shares", "0.3,0.6,1.0") for s in shares.split(",")],
         which=kinds[finals],

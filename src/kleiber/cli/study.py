@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -55,11 +56,7 @@ def study(
                 f"The study '{name}' reads published runs, and there is no folder '{folder}'.",
                 remedy="Say where they are with --data DIR.",
             )
-        if name == "published-fits":
-            from kleiber.studies.published_fits import run
-        else:
-            from kleiber.studies.hide_largest import run
-        table = run(folder)
+        table = importlib.import_module(f"kleiber.studies.{name.replace('-', '_')}").run(folder)
     print(table.markdown())
     if out:
         say(f"wrote {table.write(Path(out))}")

@@ -19,6 +19,7 @@ from kleiber.laws.base import Array, Index, Law
 
 SHARPEST = 1e-3  # the published Huber delta: also the robust first look of delta="auto"
 AUTO_ROUNDS = 3
+LOOK = 60  # steps of a fit that only judges the scale of its residuals
 
 
 @dataclass(frozen=True)
@@ -105,21 +106,18 @@ def starts(problem: Problem, rows: int, *, extra: int = 0, seed: int = 0) -> Arr
     return start.guess(problem.law, problem.data, problem.space, rows, extra)
 
 
-def optimise(problem: Problem, rows: int = 1) -> Solved:
-    """Return the optimum of every row from its best start (three starts for laws without terms)."""
+def optimise(problem: Problem, rows: int = 1, steps: int | None = None) -> Solved:
+    """Return the optimum of every row from its best start (three starts for laws without terms).
+
+    ``steps`` stops every row after so many.
+    """
     first = starts(problem, rows, extra=0 if isinstance(problem.model, Powers) else 2)
-    return best_of(problem, first)
-
-
-def best_of(problem: Problem, first: Array) -> Solved:
-    """Solve every start (B, S, F) and keep the best of each row."""
-    rows, many, free = first.shape
+    model, data, space = problem.model, problem.data, problem.space
+    _, many, free = first.shape
     if many == 1:
-        return newton.solve(problem.model, problem.data, problem.space, first[:, 0])
+        return newton.solve(model, data, space, first[:, 0], steps=steps)
     index: Index = np.repeat(np.arange(rows, dtype=np.intp), many)
-    solved = newton.solve(
-        problem.model, problem.data.rows(index), problem.space, first.reshape(-1, free)
-    )
+    solved = newton.solve(model, data.rows(index), space, first.reshape(-1, free), steps=steps)
     nearest: Index = np.argmin(solved.objective.reshape(rows, many), axis=1)
     best: Index = nearest + np.arange(rows, dtype=np.intp) * many
     return Solved(*(getattr(solved, name)[best] for name in Solved.__annotations__))
@@ -132,7 +130,7 @@ def auto_delta(problem: Problem, rows: int = 1) -> Array:
     fit are then alternated until they agree.
     """
     sharp = problem.having(delta=SHARPEST)
-    solved = optimise(sharp, rows)
+    solved = optimise(sharp, rows, LOOK)
     w = np.broadcast_to(problem.data.w, (rows, problem.data.logs.shape[1]))
     phi = solved.phi
     delta = np.full((rows, 1), SHARPEST)
@@ -142,5 +140,5 @@ def auto_delta(problem: Problem, rows: int = 1) -> Array:
         dof = np.maximum(worth - problem.free, 1.0)
         delta = TUNING * robust_scale(r, w, worth, dof)[:, None]
         current = problem.having(delta=delta)
-        phi = newton.solve(current.model, current.data, current.space, phi).phi
+        phi = newton.solve(current.model, current.data, current.space, phi, steps=LOOK).phi
     return delta

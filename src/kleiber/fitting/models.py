@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kleiber.fitting.objective import residuals, slopes, value
+from kleiber.fitting.objective import residuals, value_and_slopes
 from kleiber.fitting.problem import Data, Model
-from kleiber.laws.base import Array, Law
+from kleiber.laws.base import Array, Index, Law
 from kleiber.laws.powers import layout, log_sum
 
 _DIFFERENCE = 1e-5  # the curvature of z is smooth (no Huber kinks): error about 1e-10
@@ -34,6 +34,8 @@ class Powers:
     own: list[list[int]] = field(repr=False)
     slope: list[Array] = field(repr=False)
     pairs: list[tuple[int, int, Array]] = field(repr=False)
+    first: Index = field(repr=False)
+    second: Index = field(repr=False)
 
     @classmethod
     def of(cls, law: Law, logs: Array) -> Powers:
@@ -48,7 +50,16 @@ class Powers:
             for j in range(len(places))
             for k in range(j, len(places))
         ]
-        return cls(places, logs, len(law.names), own, slope, pairs)
+        # where the entries of the gradient and of the Hessian stand among the products
+        size, entry = len(law.names), 0
+        first: Index = np.argsort([place for group in own for place in group])
+        second: Index = np.zeros((size, size), dtype=np.intp)
+        for j, k, _ in pairs:
+            for row in own[j]:
+                for column in own[k]:
+                    second[row, column] = second[column, row] = entry
+                    entry += 1
+        return cls(places, logs, size, own, slope, pairs, first, second.ravel())
 
     def gradient(self, theta: Array) -> tuple[Array, Array]:
         """Return z (B, n) and dz (B, K, n)."""
@@ -76,24 +87,21 @@ class Powers:
         terms, total = self._terms(theta)
         z = np.log(total)
         r = residuals(data.kind, z, data.y)
-        f = value(data.kind, r, data.w, data.delta)
-        c, u = slopes(data.kind, z, r, data.w, data.delta)
+        f, c, u = value_and_slopes(data.kind, z, r, data.w, data.delta)
         shares = [term / total for term in terms]
-        batch = len(theta)
-        gradient = np.zeros((batch, self.size))
-        hessian = np.zeros((batch, self.size, self.size))
         weighted = [u * share for share in shares]
+        pulls: list[Array] = []
+        blocks: list[Array] = []
         for j, k, products in self.pairs:
             q = weighted[j] * shares[k]
             if j == k:
                 pull = c * shares[j]
-                gradient[:, self.own[j]] = pull @ self.slope[j].T
+                pulls.append(pull @ self.slope[j].T)
                 q += pull
-            block = (q @ products).reshape(batch, len(self.own[j]), len(self.own[k]))
-            hessian[:, np.array(self.own[j])[:, None], self.own[k]] = block
-            if j != k:
-                hessian[:, np.array(self.own[k])[:, None], self.own[j]] = block.swapaxes(1, 2)
-        return f, gradient, hessian
+            blocks.append(q @ products)
+        gradient = np.concatenate(pulls, axis=1)[:, self.first]
+        hessian = np.concatenate(blocks, axis=1)[:, self.second]
+        return f, gradient, hessian.reshape(len(theta), self.size, self.size)
 
     def retract(self, theta: Array, step: Array) -> Array:
         """Move so that the level and the slopes at the centre change linearly.
@@ -148,8 +156,7 @@ class Smooth:
         """Return f (B,), gradient (B, K), Hessian (B, K, K) by centred natural coordinates."""
         z, dz = self.law.gradient(theta, self.logs)
         r = residuals(data.kind, z, data.y)
-        f = value(data.kind, r, data.w, data.delta)
-        c, u = slopes(data.kind, z, r, data.w, data.delta)
+        f, c, u = value_and_slopes(data.kind, z, r, data.w, data.delta)
         gradient = np.einsum("bkn,bn->bk", dz, c)
         hessian = (dz * (u + c)[:, None, :]) @ dz.swapaxes(1, 2)
         size = theta.shape[1]

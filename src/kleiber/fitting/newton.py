@@ -58,19 +58,19 @@ def solve(
     every row after so many, whatever it has reached.
     """
     if steps is not None:
-        return _solve_blocks(model, data, space, start, steps)
-    found = _solve_blocks(model, data, space, start)
+        return _solve_all(model, data, space, start, steps)
+    found = _solve_all(model, data, space, start)
     lost: Index = np.flatnonzero(~found.converged)
     if data.kind == "huber" and len(lost):
         hard, softer = data.rows(lost), SOFTEST
         phi = found.phi[lost]
         while softer > 1.0:
-            phi = _solve_blocks(model, replace(hard, delta=hard.delta * softer), space, phi).phi
+            phi = _solve_all(model, replace(hard, delta=hard.delta * softer), space, phi).phi
             softer /= 4.0
-        _take_lower(found, lost, _solve_blocks(model, hard, space, phi))
+        _take_lower(found, lost, _solve_all(model, hard, space, phi))
         lost = np.flatnonzero(~found.converged)
     if patience and len(lost):
-        onward = _solve_blocks(model, data.rows(lost), space, found.phi[lost], patience)
+        onward = _solve_all(model, data.rows(lost), space, found.phi[lost], patience)
         _take_lower(found, lost, onward)
     return found
 
@@ -84,18 +84,20 @@ def _take_lower(found: Solved, lost: Index, again: Solved) -> None:
         getattr(found, name)[lost[better]] = getattr(again, name)[better]
 
 
-def _solve_blocks(
-    model: Model, data: Data, space: Space, start: Array, iterations: int = MAX_ITERATIONS
-) -> Solved:
-    """Minimise block by block, so that a block's arrays stay in the cache."""
-    rows = max(1, BLOCK_ELEMENTS // max(1, data.logs.shape[1]))
+def _derivatives(
+    model: Model, data: Data, space: Space, phi: Array, rows: Index
+) -> tuple[Array, Array, Array]:
+    """Return f, gradient and Hessian of some rows, block by block: a block stays in the cache."""
+    step = max(1, BLOCK_ELEMENTS // max(1, data.logs.shape[1]))
     parts = [
-        _solve_block(model, data.rows(slice(i, i + rows)), space, start[i : i + rows], iterations)
-        for i in range(0, len(start), rows)
+        model.derivatives(
+            space.theta(phi[i : i + step]),
+            data.rows(rows[i : i + step]),
+        )
+        for i in range(0, len(rows), step)
     ]
-    return Solved(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in Solved.__annotations__)
-    )
+    f, g, h = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return f, g @ space.Z, space.Z.T @ h @ space.Z
 
 
 def held_by_bounds(phi: Array, gradient: Array, space: Space) -> Mask:
@@ -160,7 +162,7 @@ def least_decrease(objective: Array, weight: Array) -> Array:
 
 
 class _Rows:
-    """The moving state of one block: where each row is and what it knows there."""
+    """The moving state of a batch: where each row is and what it knows there."""
 
     def __init__(self, start: Array) -> None:
         batch, size = start.shape
@@ -183,8 +185,10 @@ class _Rows:
         self.iterations[rows] += 1
 
 
-def _solve_block(model: Model, data: Data, space: Space, start: Array, iterations: int) -> Solved:
-    """Minimise one block of rows; see :func:`solve`."""
+def _solve_all(
+    model: Model, data: Data, space: Space, start: Array, iterations: int = MAX_ITERATIONS
+) -> Solved:
+    """Minimise every row from its start; see :func:`solve`."""
     trial = np.clip(start, space.lower, space.upper)
     state = _Rows(trial)
     whole = space.Z.shape[0] == space.Z.shape[1] and bool(np.all(space.Z == np.eye(len(space.Z))))
@@ -192,8 +196,8 @@ def _solve_block(model: Model, data: Data, space: Space, start: Array, iteration
     alive: Index = np.arange(len(start), dtype=np.intp)
     with np.errstate(all="ignore"):
         for _ in range(iterations):
-            f, g, h = model.derivatives(space.theta(trial), data.rows(alive))
-            state.judge(alive, trial, f, g @ space.Z, space.Z.T @ h @ space.Z)
+            f, g, h = _derivatives(model, data, space, trial, alive)
+            state.judge(alive, trial, f, g, h)
             if not np.all(np.isfinite(state.objective[alive])):
                 alive = alive[np.isfinite(state.objective[alive])]
             phi, gradient = state.phi[alive], state.gradient[alive]

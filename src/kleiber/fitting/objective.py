@@ -68,3 +68,18 @@ def slopes(
         return c, w - c
     level = np.exp(z)
     return w * r * level, w * level * level
+
+
+def value_and_slopes(
+    kind: Objective, z: Array, r: Array, w: Array, delta: float | Array
+) -> tuple[Array, Array, Array]:
+    """Return :func:`value` and :func:`slopes` in fewer passes: f (B,), c and u (B, n).
+
+    With ``k`` the clipped residual, Huber's loss is ``k (r - k/2)`` on both branches.
+    """
+    if kind != "huber":
+        return (value(kind, r, w, delta), *slopes(kind, z, r, w, delta))
+    clipped = np.clip(r, -delta, delta)
+    c = w * clipped
+    u = w * (clipped == r) - c
+    return np.vecdot(c, r - 0.5 * clipped), c, u

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_POINTS = 100  # of one run: a curve has no more to say, and the grid stays small
+STEPS = 150  # of a cell: one that needs more identifies nothing, and says it did not converge
 EVIDENCE = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 CLEAR = 2.0  # noises by which the early part of runs may miss the law
 
@@ -102,6 +103,7 @@ def backtest(
     family: str | None = None,
     hide: float | str | None = None,
     sizes: Sequence[Sequence[float | str]] | None = None,
+    group: float = 1.0,
     order: Order = "smallest",
     shares: Sequence[float] = (1.0,),
     which: Sequence[Which] = ("all",),
@@ -122,6 +124,8 @@ def backtest(
     sizes
         The sets of sizes to train on; by default the k smallest (``order="largest"``: the k
         largest below the target) for every k from 2.
+    group
+        Sizes within this factor of each other count as one: 1.9 for designs of many sizes.
     shares
         Shares of each run's training to see, each a cell.
     which
@@ -148,16 +152,18 @@ def backtest(
         table = table.select(family=family)
     named = family or (table.families[0] if table.families else table.source)
     points = grid.thin(table.points(), MOST_POINTS)
-    target = float(points.params.max()) if hide is None else _near(points, parse_count(hide))
+    groups = grid.grouped(points, group)
+    target = groups[-1][0] if hide is None else _near(points, parse_count(hide))
+    hidden = next(one for one in groups if target in one)
     chosen = (
         [
-            Cell(tuple(_near(points, parse_count(s)) for s in group), share, kind)
-            for group in sizes
+            Cell(tuple(_near(points, parse_count(s)) for s in some), share, kind)
+            for some in sizes
             for share in shares
             for kind in which
         ]
         if sizes is not None
-        else grid.by_size(points, target, order=order, shares=shares, which=which)
+        else grid.by_size(groups[: groups.index(hidden)], order=order, shares=shares, which=which)
     )
     if not chosen:
         raise ValuesError(
@@ -168,8 +174,8 @@ def backtest(
     constraints = Constraints(dict(fix or {}), tuple(tie))
     kind = check_objective(objective)
     if not isinstance(asked, Cut):
-        asked = _by_evidence(points, get(law), target, kind, delta, constraints)
-    judged = points.params == target
+        asked = _by_evidence(points, get(law), min(hidden), kind, delta, constraints)
+    judged = np.isin(points.params, hidden)
     judged &= points.final if targets >= 1.0 else grid.fractions(points) >= targets
     found = solve(points, get(law), judged, chosen, asked, kind, delta, constraints, level, named)
     return Backtest(named, get(law).name, asked, tuple(found))
@@ -263,7 +269,7 @@ def _fit(
     ).having(w=w)
     if objective == "huber" and delta == "auto":
         problem = problem.having(delta=engine.auto_delta(problem, len(w)))
-    return problem, engine.optimise(problem, len(w))
+    return problem, engine.optimise(problem, len(w), STEPS)
 
 
 def _floors(problem: Problem, solved: Solved) -> Array:
@@ -306,8 +312,8 @@ def _outcome(
         which=cell.which,
         points=int(seen.sum()),
         runs=len(np.unique(points.run[seen])),
-        hidden=float(points.params[judged][0]),
-        scale_up=float(points.params[judged][0] / max(cell.sizes)),
+        hidden=float(points.params[judged].max()),
+        scale_up=float(points.params[judged].max() / max(cell.sizes)),
         predicted=float(predicted[main]),
         lower=float(lower[main]),
         upper=float(upper[main]),

@@ -22,16 +22,17 @@ Which = Literal["finals", "all"]
 
 @dataclass(frozen=True)
 class Cell:
-    """What one fit sees: sizes, a share of their training, finals or all points, a cut."""
+    """What one fit sees: k groups of sizes, a share of their training, finals or all points."""
 
     sizes: tuple[float, ...]
     share: float = 1.0
     which: Which = "all"
+    groups: int | None = None
 
     @property
     def k(self) -> int:
-        """The number of sizes."""
-        return len(self.sizes)
+        """The number of sizes, sizes of one group counted once."""
+        return len(self.sizes) if self.groups is None else self.groups
 
 
 @dataclass(frozen=True)
@@ -68,25 +69,33 @@ def kept(points: Points, cut: Cut) -> Mask:
     return late | points.final
 
 
+def grouped(points: Points, factor: float) -> list[tuple[float, ...]]:
+    """Return the sizes in ascending groups, each within ``factor`` of its smallest member."""
+    found: list[list[float]] = []
+    for size in np.unique(points.params).tolist():
+        if found and size <= factor * found[-1][0]:
+            found[-1].append(size)
+        else:
+            found.append([size])
+    return [tuple(group) for group in found]
+
+
 def by_size(
-    points: Points,
-    hidden: float,
+    groups: Sequence[tuple[float, ...]],
     *,
     order: Order = "smallest",
     shares: Sequence[float] = (1.0,),
     which: Sequence[Which] = ("all",),
 ) -> list[Cell]:
-    """Return the cells of every k: the k smallest (or largest) sizes below the hidden one."""
+    """Return the cells of every k from 2: the k smallest (or largest) of the groups of sizes."""
     if order not in get_args(Order):
         raise UsageError(
             f"'{order}' is no order of sizes.", remedy="Use smallest or largest (--order)."
         )
-    sizes = [float(s) for s in np.unique(points.params) if s < hidden]
-    if order == "largest":
-        sizes = sizes[::-1]
+    ranked = list(groups)[::-1] if order == "largest" else list(groups)
     return [
-        Cell(tuple(sorted(sizes[:k])), share, kind)
-        for k in range(2, len(sizes) + 1)
+        Cell(tuple(sorted(size for group in ranked[:k] for size in group)), share, kind, k)
+        for k in range(2, len(ranked) + 1)
         for share in shares
         for kind in which
     ]

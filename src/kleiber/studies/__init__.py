@@ -8,7 +8,9 @@ from __future__ import annotations
 NAMES: dict[str, str] = {
     "published-fits": "Re-make published fits digit by digit, and prove where one is no optimum.",
     "hide-largest": "Hide the largest model of real families and predict it.",
+    "families": "Hide the largest size of every public family; errors by number of sizes.",
     "findings": "Measure false alarms and power of every finding by simulation.",
+    "opt-units": "Predict OPT 175B in the published unit and in nats.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",
 }
 
