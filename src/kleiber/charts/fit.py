@@ -23,6 +23,7 @@ _RUN_TIP = (
     ("loss", "loss"),
     ("role", "role"),
 )
+WIDEST = 2.0  # an interval may double the picture's span, or reach this far beyond it
 SAME = 1e-9  # a hidden run this near the target, relatively, is the target
 
 
@@ -65,12 +66,7 @@ def fit_chart(
 
     everything = [*runs, *lines, *([target] if target else [])]
     flops = theme.padded(row["flops"] for row in everything)
-    losses = [
-        row[name]
-        for row in everything
-        for name in ("loss", "lower", "upper", "actual")
-        if row.get(name) is not None
-    ]
+    losses = _losses(everything)
     x = theme.compute_axis(flops, "training compute, FLOPs = 6 × params × tokens")
     y = theme.loss_axis(theme.padded(losses), f"loss, {unit}")
     colour = theme.size_colour([*runs, *lines])
@@ -86,6 +82,19 @@ def fit_chart(
         synthetic=is_synthetic(points),
         description=_description(runs, target, unit),
     )
+
+
+def _losses(rows: list[Row]) -> list[float]:
+    """Return the losses that the axis must hold: those of runs, curves and the prediction.
+
+    The edges of an interval are held too, but for one so wide that it would flatten the rest:
+    it is cut where it leaves the picture.
+    """
+    inner = [row[name] for row in rows for name in ("loss", "actual") if name in row]
+    low, high = min(inner), max(inner)
+    room = max(high / low, WIDEST)
+    edges = [row[name] for row in rows for name in ("lower", "upper") if name in row]
+    return [*inner, *(min(max(edge, low / room), high * room) for edge in edges)]
 
 
 def _curve_rows(curves: Table) -> list[Row]:
@@ -182,9 +191,9 @@ def _target_layers(target: Row, x: Any, y: Any) -> list[Any]:
             )
         )
     if "interval" in target:
-        bar = base.mark_rule(strokeWidth=2).encode(x=x, color=tint, **_between(y))
+        bar = base.mark_rule(strokeWidth=2, clip=True).encode(x=x, color=tint, **_between(y))
         caps = [
-            base.mark_tick(orient="horizontal", thickness=2, size=24, opacity=1).encode(
+            base.mark_tick(orient="horizontal", thickness=2, size=24, opacity=1, clip=True).encode(
                 x=x, y=_at(y, edge), color=tint
             )
             for edge in ("lower", "upper")

@@ -81,6 +81,11 @@ def loss_axis(domain: tuple[float, float], title: str) -> Any:
 def round_ticks(domain: tuple[float, float], wanted: int = 5) -> list[float]:
     """Return round values in the domain, about evenly far apart on a log axis."""
     low, high = domain
+    decades = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    if decades[1] - decades[0] > 3:
+        apart = -(-(decades[1] - decades[0]) // wanted)
+        powers = (10.0**power for power in range(*decades, apart))
+        return [tick for tick in powers if low <= tick <= high]
     ticks: list[float] = []
     least = math.log(high / low) / (wanted + 3)
     for step in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001):

@@ -22,6 +22,7 @@ VERBS = {
     "data": "List the public sets of training runs, and get one by name.",
     "runs": "Show what a table of runs holds.",
     "fit": "Fit a scaling law exactly and say how sure its values are.",
+    "check": "Say what is wrong with a fit, by stable codes.",
     "predict": "Predict the loss of a run not yet trained.",
     "allocate": "Split a compute budget into params and tokens.",
     "backtest": "Hide a size, predict it from every part of the rest, and compare.",
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     ARGUMENTS.set(tuple(arguments))
     tokens = [STDIN if argument == "-" else argument for argument in arguments]
     try:
-        build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        code = build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # a reader that left is met here, not at the interpreter's end
     except CycloptsError as error:
         help_of = " ".join(["kleiber", *[verb for verb in arguments[:1] if verb in VERBS]])
@@ -75,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         return OK
     except OSError as error:
         return _fail(_of_system(error), wants_json)
-    return OK
+    return code if isinstance(code, int) else OK
 
 
 def _of_system(error: OSError) -> InputError:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from kleiber.judging.backtest import Backtest, Outcome, backtest
 from kleiber.judging.cells import Cell, Cut
 from kleiber.judging.finding import Finding
-from kleiber.judging.findings import check
+from kleiber.judging.findings import CHECKS, check
 from kleiber.judging.hide import Hidden, hidden_line, hide_largest
 
 __all__ = [
+    "CHECKS",
     "Backtest",
     "Cell",
     "Cut",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import altair as alt
 
 HEIGHT = 400
+MOST_BYTES = 120_000  # of a drawing in lines
+SHARP = 2.5  # dots a point of a picture in dots
 
 
 def figure(
@@ -28,8 +30,7 @@ def figure(
         raise UsageError(f"A figure's name is one word, not '{name}'.")
     spec = chart.to_dict()
     spec.pop("title", None)
-    spec["height"] = height
-    still: str = vl_convert().vegalite_to_svg(spec)
+    spec = _rounded({**spec, "height": height})
     live = {
         **spec,
         "width": "container",
@@ -39,11 +40,33 @@ def figure(
     return {
         "name": name,
         "spec": as_script(live),
-        "still": f"data:image/svg+xml;base64,{base64.b64encode(still.encode()).decode()}",
+        "still": _still(spec),
         "description": spec.get("description", ""),
         "caption": caption,
         "table": table,
     }
+
+
+def _still(spec: dict[str, Any]) -> str:
+    """Return the picture as a data address: drawn in lines, or in dots where it has many marks."""
+    convert = vl_convert()
+    # What a still says to those who cannot see it stands in its description.
+    quiet = {**spec, "config": {**spec.get("config", {}), "aria": False}}
+    kind, content = "svg+xml", convert.vegalite_to_svg(quiet).encode()
+    if len(content) > MOST_BYTES:
+        kind, content = "png", convert.vegalite_to_png(quiet, scale=SHARP)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _rounded(part: Any) -> Any:
+    """Return plain data with numbers of as many digits as a picture can show."""
+    if isinstance(part, float):
+        return float(f"{part:.7g}")
+    if isinstance(part, dict):
+        return {name: _rounded(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_rounded(value) for value in part]
+    return part
 
 
 def palettes() -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ NAMES: dict[str, str] = {
     "hide-largest": "Hide the largest model of real families and predict it.",
     "families": "Hide the largest size of every public family; errors by number of sizes.",
     "findings": "Measure false alarms and power of every finding by simulation.",
+    "findings-real": "Check every public family; one real example a finding.",
     "opt-units": "Predict OPT 175B in the published unit and in nats.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",
 }
