@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kleiber.errors import FitError, UsageError, ValuesError
+from kleiber.errors import UsageError, ValuesError
 from kleiber.fitting import engine, intervals
-from kleiber.fitting.covariance import noise
+from kleiber.fitting.covariance import covariance, noise
 from kleiber.fitting.engine import Problem
 from kleiber.fitting.fit import Delta
 from kleiber.fitting.newton import Solved
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 100  # of one run: a curve has no more to say, and the grid stays small
 STEPS = 150  # of a cell: one that needs more identifies nothing, and says it did not converge
 EVIDENCE = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
+LEAST_LATE = 3  # token counts that the last part must have to say where the rest should lie
 CLEAR = 2.0  # noises by which the early part of runs may miss the law
 
 
@@ -339,27 +340,31 @@ def _by_evidence(
     delta: Delta,
     constraints: Constraints,
 ) -> Cut:
-    """Return the smallest cut after which the early points no longer miss the law.
+    """Return the smallest cut after which the early points lie where the late ones say.
 
-    Decided on the training sizes alone: with each candidate cut, the median residual of the
-    tenth of points that comes first after it must lie within two noises of the rest's.
+    Decided on the training sizes alone: the law is fitted to the last part of every run, and
+    the cut is lowered step by step while the median residual of the points let in stays within
+    two standard errors, the noise's and the curve's.
     """
-    sizes = tuple(float(s) for s in np.unique(points.params) if s < target)
+    cell = Cell(tuple(float(s) for s in np.unique(points.params) if s < target))
     done = grid.fractions(points)
-    cell = Cell(sizes)
-    for fraction in EVIDENCE:
-        w = grid.weights(points, [cell], Cut(fraction=fraction))
-        seen = w[0] > 0
-        if seen.sum() <= len(law.parameters) + 1:
-            break
-        try:
-            problem, solved = _fit(points, law, w, objective, delta, constraints)
-        except FitError:
-            break
-        r = np.log(points.loss) - problem.z(solved.phi)[0]
-        early = seen & (done <= np.quantile(done[seen], 0.1))
-        late = seen & ~early
-        spread = 1.4826 * float(np.median(np.abs(r[late] - np.median(r[late]))))
-        if abs(float(np.median(r[early]) - np.median(r[late]))) <= CLEAR * max(spread, 1e-6):
-            return Cut(fraction=fraction)
-    return Cut(fraction=EVIDENCE[-1])
+    w = grid.weights(points, [cell], Cut(fraction=EVIDENCE[-1]))
+    late = (w[0] > 0) & (done >= EVIDENCE[-1])
+    if late.sum() <= len(law.parameters) + 1 or len(np.unique(points.tokens[late])) < LEAST_LATE:
+        return Cut()
+    problem, solved = _fit(points, law, w, objective, delta, constraints)
+    r = np.log(points.loss) - problem.z(solved.phi)[0]
+    spread = max(1.4826 * float(np.median(np.abs(r[late]))), 1e-6)
+    slopes = problem.model.gradient(problem.space.theta(solved.phi))[1]
+    reach = covariance(problem, solved, noise(problem, solved.phi)).along(
+        problem.space.Z.T @ slopes
+    )[0]
+    cut = EVIDENCE[-1]
+    for lower in EVIDENCE[-2::-1]:
+        let_in = np.isin(points.params, cell.sizes) & (done >= lower) & (done < cut)
+        if let_in.any():
+            sure = np.sqrt(spread**2 + float(np.median(reach[let_in])))
+            if abs(float(np.median(r[let_in]))) > CLEAR * sure:
+                return Cut(fraction=cut)
+        cut = lower
+    return Cut()

@@ -44,7 +44,7 @@ def run(data: Path) -> Table:
         columns=("code", "finding", "families", "in", "it says"),
         rows=rows,
         claims=[
-            f"{fitted} families fitted with every default, {refused} refused; {quiet} have no issue.",
+            f"{fitted} families fitted with defaults, {refused} refused; {quiet} have no issue.",
         ],
         notes=("K004 is of a prediction, and none was asked for.",),
         seed=0,

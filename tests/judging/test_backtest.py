@@ -1,0 +1,128 @@
+"""Back-tests: batched cells equal single fits, hidden runs stay hidden, published errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kleiber.errors import UsageError, ValuesError
+from kleiber.fitting import fit
+from kleiber.judging import Cut, backtest
+from kleiber.judging.cells import Cell, by_size, grouped, thin, weights
+from kleiber.runs import Runs
+from kleiber.samples import LADDER
+from kleiber.studies import opt_units
+
+
+@pytest.fixture
+def curves() -> Runs:
+    """Five sizes, ten checkpoints each, of a law known."""
+    rng = np.random.default_rng(0)
+    params = np.repeat(np.geomspace(1e8, 1e10, 5), 10)
+    tokens = np.tile(np.geomspace(1e9, 1e11, 10), 5)
+    loss = 1.8 + 430 / params**0.345 + 1900 / tokens**0.362
+    runs = np.repeat([f"r{i}" for i in range(5)], 10)
+    noisy = loss * np.exp(0.003 * rng.standard_normal(50))
+    return Runs.read({"run": runs, "params": params, "tokens": tokens, "loss": noisy})
+
+
+@pytest.mark.parametrize("objective", ["huber", "log", "raw"])
+def test_a_cell_equals_the_fit_of_its_runs_alone(objective: str) -> None:
+    runs = Runs.read(LADDER)
+    found = backtest(runs, objective=objective).outcomes
+    assert [o.k for o in found] == [2, 3, 4, 5]
+    for outcome in found[1:]:
+        alone = fit(runs.select(sizes=outcome.sizes), objective=objective)
+        hidden = runs.hide_largest()[1].points()
+        main = int(np.argmax(hidden.tokens))
+        one = alone.predict(float(hidden.params[main]), float(hidden.tokens[main]))
+        assert outcome.predicted == pytest.approx(one.value, rel=1e-6)
+        assert outcome.lower == pytest.approx(one.lower, rel=1e-5)
+        assert outcome.upper == pytest.approx(one.upper, rel=1e-5)
+        assert outcome.actual == hidden.loss[main]
+
+
+def test_the_hidden_size_never_enters() -> None:
+    runs = Runs.read(LADDER)
+    frame = runs.frame
+    largest = frame["params"].max()
+    wild = frame.with_columns(
+        loss=frame["loss"] * (1 + 4 * (frame["params"] == largest).cast(float))
+    )
+    before = backtest(runs).outcomes
+    columns = ["run", "params", "tokens", "loss"]
+    after = backtest(Runs.read(wild.select(columns), unit="nats")).outcomes
+    assert [o.predicted for o in after] == pytest.approx([o.predicted for o in before], rel=1e-12)
+
+
+def test_weights_count_each_run_once(curves: Runs) -> None:
+    points = curves.points()
+    cells = by_size(grouped(points, 1.0)[:-1], shares=(0.5, 1.0))
+    w = weights(points, cells, Cut(fraction=0.1))
+    assert w.shape == (len(cells), 50)
+    assert w.sum(axis=1) == pytest.approx([cell.k for cell in cells])
+    assert not w[:, points.params == points.params.max()].any()
+    early = points.tokens < 0.1 * 1e11
+    assert not w[:, early & ~points.final].any()
+
+
+def test_sizes_group_by_a_factor(curves: Runs) -> None:
+    groups = grouped(curves.points(), 4.0)
+    assert [len(group) for group in groups] == [2, 2, 1]
+    assert {o.k for o in backtest(curves, group=4.0).outcomes} == {2}
+
+
+def test_order_hide_sizes_and_finals(curves: Runs) -> None:
+    sizes = curves.sizes
+    down = backtest(curves, order="largest", which=("all", "finals")).outcomes
+    assert [o.sizes for o in down][:2] == [sizes[2:4], sizes[1:4]]
+    middle = backtest(curves, hide=sizes[3]).outcomes
+    assert {o.hidden for o in middle} == {sizes[3]} and max(o.k for o in middle) == 3
+    with pytest.raises(ValuesError, match="fewer than two sizes"):
+        backtest(curves, hide=sizes[0])
+    chosen = backtest(curves, sizes=[[sizes[0], sizes[2], sizes[3]]]).outcomes
+    assert [o.sizes for o in chosen] == [(sizes[0], sizes[2], sizes[3])]
+    with pytest.raises(ValuesError, match="No run has"):
+        backtest(curves, sizes=[["7T"]])
+
+
+def test_evidence_cuts_a_warm_up_that_misses_the_law() -> None:
+    rng = np.random.default_rng(0)
+    params = np.repeat(np.geomspace(1e8, 1e10, 5), 60)
+    tokens = np.tile(np.linspace(1e9, 1e11, 60), 5)
+    loss = 1.8 + 430 / params**0.345 + 1900 / tokens**0.362
+    loss = loss * np.exp(0.001 * rng.standard_normal(300))
+    columns = {"run": np.repeat([f"r{i}" for i in range(5)], 60), "params": params}
+    clean = Runs.read({**columns, "tokens": tokens, "loss": loss})
+    assert backtest(clean, cut="evidence").cut == Cut()
+    warm = np.where(tokens <= 0.06 * 1e11, 1.3, 1.0)
+    harmed = Runs.read({**columns, "tokens": tokens, "loss": loss * warm})
+    assert backtest(harmed, cut="evidence").cut.fraction in (0.1, 0.15)
+
+
+def test_thinning_keeps_finals_and_bounds_points(curves: Runs) -> None:
+    few = thin(curves.points(), 4)
+    assert len(few) <= 5 * 5 and few.final.sum() == 5
+
+
+def test_cuts_are_read() -> None:
+    assert Cut.parse("10B") == Cut(tokens=1e10)
+    assert Cut.parse("10%") == Cut(fraction=0.1)
+    assert Cut.parse(None) == Cut()
+
+
+def test_refusals() -> None:
+    one = {"params": [1e8] * 3, "tokens": [1e9, 2e9, 3e9], "loss": [3.0, 2.9, 2.8]}
+    with pytest.raises(ValuesError, match="fewer than two sizes"):
+        backtest(one)
+    with pytest.raises(UsageError, match="order"):
+        by_size([(1.0,), (2.0,)], order="sideways")  # type: ignore[arg-type]
+    assert Cell((1.0, 2.0)).k == 2
+
+
+def test_opt_in_both_units_is_as_published(published: Path) -> None:
+    for row in opt_units.run(published).rows:
+        assert float(row["as perplexity %"]) == pytest.approx(float(row["published %"]), abs=0.006)
+        assert float(row["in nats %"]) == pytest.approx(float(row["repaired %"]), abs=0.05)
