@@ -97,9 +97,9 @@ def test_evidence_cuts_a_warm_up_that_misses_the_law() -> None:
     columns = {"run": np.repeat([f"r{i}" for i in range(5)], 60), "params": params}
     clean = Runs.read({**columns, "tokens": tokens, "loss": loss})
     assert backtest(clean, cut="evidence").cut == Cut()
-    warm = np.where(tokens <= 0.06 * 1e11, 1.3, 1.0)
+    warm = np.where(tokens < 0.05 * 1e11, 1.3, 1.0)
     harmed = Runs.read({**columns, "tokens": tokens, "loss": loss * warm})
-    assert backtest(harmed, cut="evidence").cut.fraction in (0.1, 0.15)
+    assert backtest(harmed, cut="evidence").cut == Cut(fraction=0.05)
 
 
 def test_thinning_keeps_finals_and_bounds_points(curves: Runs) -> None:
