@@ -28,10 +28,10 @@ def demo(*, out: str = "kleiber-demo") -> None:
     print()
     extra = [
         ("hidden", hidden.sentence()),
-        ("budget", allocate(hidden.fit, 1e22).text()),
         *findings_text(check(hidden.fit)),
     ]
     print(summary(hidden.fit, extra=extra))
+    print(f"\n{allocate(hidden.fit, 1e22).text()}")
     saved = hidden.fit.save(folder / "fit.json")
     print(f"\nSYNTHETIC DATA throughout: the sample was generated from a known law.\nsaved {saved}")
     _draw(hidden, folder / "fit.svg")
