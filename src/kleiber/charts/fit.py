@@ -24,6 +24,7 @@ _RUN_TIP = (
     ("role", "role"),
 )
 WIDEST = 2.0  # an interval may double the picture's span, or reach this far beyond it
+FARTHEST = 1e3
 SAME = 1e-9  # a hidden run this near the target, relatively, is the target
 
 
@@ -71,7 +72,10 @@ def fit_chart(
     y = theme.loss_axis(theme.padded(losses), f"loss, {unit}")
     colour = theme.size_colour([*runs, *lines])
 
-    layers = [*_curve_layers(lines, x, y, colour), *run_layers(runs, x, y, colour, _RUN_TIP)]
+    layers = [
+        *_curve_layers(lines, x, y, colour),
+        *run_layers(runs, x, y, colour, _RUN_TIP),
+    ]
     if target is not None:
         layers += _target_layers(target, x, y)
     chart = alt.layer(*layers).resolve_scale(shape="independent")
@@ -102,9 +106,7 @@ def _curve_rows(curves: Table) -> list[Row]:
     drawn: list[Row] = []
     for row in rows_of(curves, ("flops", "loss"), "curves"):
         out: Row = {name: positive(row, name, "A curve") for name in ("flops", "loss")}
-        edges = [row.get(name) for name in ("lower", "upper")]
-        if all(edge is not None and math.isfinite(edge) and edge > 0 for edge in edges):
-            out["lower"], out["upper"] = (float(edge) for edge in edges if edge is not None)
+        out |= _edges(row, out["loss"])
         if row.get("params") is not None:
             out["params"] = positive(row, "params", "A curve")
         drawn.append(out)
@@ -116,14 +118,14 @@ def _target(prediction: Mapping[str, Any]) -> Row:
     (row,) = rows_of([prediction], ("flops", "predicted"), "prediction")
     out: Row = {"flops": positive(row, "flops", "The prediction")}
     out["loss"] = positive(row, "predicted", "The prediction")
-    for name in ("lower", "upper", "actual"):
-        value = row.get(name)
-        if value is not None and math.isfinite(value) and value > 0:
-            out[name] = float(value)
+    actual = row.get("actual")
+    if actual is not None and math.isfinite(actual) and actual > 0:
+        out["actual"] = float(actual)
+    out |= _edges(row, out["loss"])
     level = row.get("level")
     interval = f"{level:.0%} interval" if level is not None else "interval"
     if "lower" in out and "upper" in out:
-        out["interval"] = f"{out['lower']:.4g} – {out['upper']:.4g}"
+        out["interval"] = f"{row['lower']:.4g} – {row['upper']:.4g}".replace("inf", "∞")
         out["key"] = f"prediction, {interval}"
     else:
         out["key"] = "prediction"
@@ -132,6 +134,20 @@ def _target(prediction: Mapping[str, Any]) -> Row:
             out[text] = format_count(float(row[name]))
     out["compute"] = f"{out['flops']:.3g} FLOPs"
     return out
+
+
+def _edges(row: Row, loss: float) -> Row:
+    """Return an interval's edges, none where unknown; unbounded ones far outside the picture.
+
+    Left out, an interval without bounds would look like certainty.
+    """
+    lower, upper = row.get("lower"), row.get("upper")
+    if lower is None or upper is None or math.isnan(lower) or math.isnan(upper):
+        return {}
+    return {
+        "lower": min(max(float(lower), loss / FARTHEST), loss),
+        "upper": max(min(float(upper), loss * FARTHEST), loss),
+    }
 
 
 def _is_target(row: Row, target: Row) -> bool:

@@ -8,6 +8,7 @@ from kleiber.charts.extra import altair
 from kleiber.charts.rows import Row
 from kleiber.charts.theme import GREY, PAPER
 
+CROWD = 80  # runs that a picture has room for at full size
 _NUMBERS = {"loss": ".4f", "actual": ".4f", "predicted": ".4f", "residual": "+.2f"}
 
 
@@ -22,9 +23,12 @@ def run_layers(
         if not chosen:
             continue
         base = alt.Chart(alt.Data(values=chosen))
+        # Many runs get smaller marks: what is shown then is where they lie thick.
+        crowd = max(1.0, len(chosen) / CROWD)
+        area, edge = max(14.0, 66 / crowd**0.5), 0.7 / crowd**0.25
         # A thin white edge keeps neighbours apart where runs lie on one another.
         mark = (
-            base.mark_point(filled=True, size=66, opacity=1, stroke=PAPER, strokeWidth=0.7)
+            base.mark_point(filled=True, size=area, opacity=1, stroke=PAPER, strokeWidth=edge)
             if filled
             else base.mark_point(filled=False, size=58, opacity=1, strokeWidth=1.8)
         )

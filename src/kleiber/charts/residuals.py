@@ -44,7 +44,7 @@ def residual_chart(
         "residual:Q",
         title="loss above the law, %",
         scale=alt.Scale(domain=[-reach, reach], nice=False),
-        axis=alt.Axis(format="+~g"),
+        axis=alt.Axis(labelExpr="datum.value === 0 ? '0' : format(datum.value, '+~f')"),
     )
     layers = []
     if band:

@@ -31,7 +31,8 @@ DARK = {
     ),
 }
 WIDTH, HEIGHT = 620, 400
-MOST_IN_LEGEND = 9  # more sizes than this become a colour bar
+MUCH = 6.0  # a span of losses beyond which ticks are steps of ten
+MOST_IN_LEGEND = 9
 
 _COUNT_LABEL = "replace(format(datum.value, '.3~s'), 'G', 'B')"  # 1.5G parameters are 1.5B
 
@@ -81,11 +82,8 @@ def loss_axis(domain: tuple[float, float], title: str) -> Any:
 def round_ticks(domain: tuple[float, float], wanted: int = 5) -> list[float]:
     """Return round values in the domain, about evenly far apart on a log axis."""
     low, high = domain
-    decades = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    if decades[1] - decades[0] > 3:
-        apart = -(-(decades[1] - decades[0]) // wanted)
-        powers = (10.0**power for power in range(*decades, apart))
-        return [tick for tick in powers if low <= tick <= high]
+    if high / low > MUCH:
+        return _steps_of_ten(low, high, wanted)
     ticks: list[float] = []
     least = math.log(high / low) / (wanted + 3)
     for step in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001):
@@ -100,21 +98,36 @@ def round_ticks(domain: tuple[float, float], wanted: int = 5) -> list[float]:
     return sorted(ticks)
 
 
+def _steps_of_ten(low: float, high: float, wanted: int) -> list[float]:
+    """Return 1, 2, 5, 10 … of a domain, or every so many powers of ten of a vast one."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
+        ticks = [step * 10.0**power for power in powers for step in steps]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) <= wanted + 4:
+            return inside
+    return inside[:: -(-len(inside) // wanted)]
+
+
 def size_colour(rows: Sequence[Row]) -> Any:
-    """Return colour by model size on a log scale, with a legend in human counts."""
+    """Return colour by model size on a log scale, with a legend in human counts.
+
+    Where sizes are many the legend names round ones between them. It is never a colour bar:
+    lines and points together would make of one a list of every tick.
+    """
     alt = altair()
     sizes = sorted({row["params"] for row in rows if row.get("params")})
     few = len(sizes) <= MOST_IN_LEGEND
+    named = sizes if few else _steps_of_ten(sizes[0], sizes[-1], MOST_IN_LEGEND - 4)
     legend = alt.Legend(
         title="model size",
-        type="symbol" if few else "gradient",
+        type="symbol",
+        values=named[::-1],
         labelExpr=_COUNT_LABEL,
         symbolType="circle",
         symbolSize=110,
         symbolStrokeWidth=0,
         symbolOpacity=1,
-        gradientLength=160,
-        **({"values": sizes[::-1]} if few else {}),
     )
     span = [sizes[0], sizes[-1]] if len(sizes) > 1 else [sizes[0] / 2, sizes[0] * 2]
     scale = alt.Scale(type="log", domain=span, range=list(SIZES), interpolate="lab")

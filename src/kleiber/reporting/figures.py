@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
 
 from kleiber.charts import theme
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 HEIGHT = 400
-MOST_BYTES = 120_000  # of a drawing in lines
-SHARP = 2.5  # dots a point of a picture in dots
+MANY = 10  # rows from which columns are shorter
+_DRAWN = re.compile(r' (?:d|transform)="[^"]*"')
+_FINE = re.compile(r"(\.\d)\d+")
 
 
 def figure(
@@ -39,7 +41,7 @@ def figure(
     }
     return {
         "name": name,
-        "spec": as_script(live),
+        "spec": as_script({**live, "layer": [_columned(layer) for layer in live["layer"]]}),
         "still": _still(spec),
         "description": spec.get("description", ""),
         "caption": caption,
@@ -48,14 +50,15 @@ def figure(
 
 
 def _still(spec: dict[str, Any]) -> str:
-    """Return the picture as a data address: drawn in lines, or in dots where it has many marks."""
-    convert = vl_convert()
-    # What a still says to those who cannot see it stands in its description.
+    """Return the picture as a data address, its drawing no finer than an eye can see.
+
+    What a still says to those who cannot see it stands in its description and not in each mark.
+    """
     quiet = {**spec, "config": {**spec.get("config", {}), "aria": False}}
-    kind, content = "svg+xml", convert.vegalite_to_svg(quiet).encode()
-    if len(content) > MOST_BYTES:
-        kind, content = "png", convert.vegalite_to_png(quiet, scale=SHARP)
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    drawn: str = vl_convert().vegalite_to_svg(quiet)
+    coarse = _DRAWN.sub(lambda found: _FINE.sub(r"\1", found[0]), drawn)
+    coarse = coarse.replace(' opacity="1"', "")
+    return f"data:image/svg+xml;base64,{base64.b64encode(coarse.encode()).decode()}"
 
 
 def _rounded(part: Any) -> Any:
@@ -67,6 +70,20 @@ def _rounded(part: Any) -> Any:
     if isinstance(part, list):
         return [_rounded(value) for value in part]
     return part
+
+
+def _columned(layer: dict[str, Any]) -> dict[str, Any]:
+    """Return a layer whose rows are columns, a value that never changes written once.
+
+    The page's script makes rows of them again; names of columns are half of a table of rows.
+    """
+    rows: list[dict[str, Any]] = layer["data"]["values"]
+    if len(rows) < MANY or any(row.keys() != rows[0].keys() for row in rows):
+        return layer
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    constant = {name: held[0] for name, held in columns.items() if held.count(held[0]) == len(rows)}
+    varied = {name: held for name, held in columns.items() if name not in constant}
+    return {**layer, "data": {"columns": varied, "constant": constant, "rows": len(rows)}}
 
 
 def palettes() -> dict[str, dict[str, str]]:

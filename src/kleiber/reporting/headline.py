@@ -71,8 +71,9 @@ def _predicted(fit: Fit, made: Prediction) -> dict[str, Any]:
     counts = (("params", made.params), ("tokens", made.tokens))
     where = " on ".join(f"{format_count(n)} {name}" for name, n in counts if n is not None)
     curve = ""
-    if math.isfinite(made.mean_lower):
-        curve = f"The law itself lies in {made.mean_lower:.4f} to {made.mean_upper:.4f}. "
+    if math.isfinite(made.mean_lower) and math.isfinite(made.mean_upper):
+        law = span(made.mean_lower, made.mean_upper, NO_INTERVAL, ".4f")
+        curve = f"The law itself lies in {law.text}. "
     return {
         "eyebrow": "Predicted",
         "title": where,
@@ -153,8 +154,8 @@ def strip(
         "value": place(value),
         "actual": None if actual is None else place(actual),
         "texts": {
-            "lower": f"{lower:.4f}",
-            "upper": f"{upper:.4f}",
+            "lower": shown(lower, "", ".4f").text,
+            "upper": shown(upper, "", ".4f").text,
             "actual": "" if actual is None else f"{actual:.4f}",
         },
     }

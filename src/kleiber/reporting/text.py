@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from kleiber.fitting.report import number
 
 DASH = "–"
+UNBOUNDED = "unbounded: the runs do not settle it"
+LONG = 1e7  # a number beyond it is written as a power of ten, whatever its format
 GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ"}
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ATOM = re.compile(r"[\w.\-]+")
@@ -26,15 +28,16 @@ class Shown:
 def shown(value: float, why: str, form: str = "") -> Shown:
     """Return a number written by a format, or by five digits where none is given."""
     if not math.isfinite(value):
-        return Shown(DASH, why)
+        return Shown(DASH, UNBOUNDED if math.isinf(value) else why)
+    form = form if abs(value) < LONG else ""
     return Shown(minus(f"{value:{form}}" if form else number(value)))
 
 
 def span(lower: float, upper: float, why: str, form: str = "") -> Shown:
     """Return two bounds as one text, or a dash where either is unknown."""
-    if not (math.isfinite(lower) and math.isfinite(upper)):
-        return Shown(DASH, why)
-    low, high = shown(lower, "", form), shown(upper, "", form)
+    low, high = shown(lower, why, form), shown(upper, why, form)
+    if low.why or high.why:
+        return Shown(DASH, low.why or high.why)
     return Shown(f"{low.text} to {high.text}")
 
 

@@ -15,17 +15,28 @@
     return Object.fromEntries(Object.entries(node).map(part));
   };
 
+  // Tables come as columns, because the names of columns are half of a table of rows.
+  const rowed = ({ data, ...layer }) => {
+    if (!data?.columns) return { data, ...layer };
+    const row = (_, i) => {
+      const varied = Object.entries(data.columns).map(([name, held]) => [name, held[i]]);
+      return { ...data.constant, ...Object.fromEntries(varied) };
+    };
+    return { data: { values: Array.from({ length: data.rows }, row) }, ...layer };
+  };
+
   const isNarrow = (place) => place.clientWidth < NARROW;
 
   const draw = async (figure) => {
     const place = figure.querySelector(".live");
     let spec = JSON.parse(figure.querySelector("[data-spec]").textContent);
+    spec.layer = spec.layer.map(rowed);
     if (root.dataset.theme === "dark") spec = tinted(spec);
     const narrow = isNarrow(place);
     figure.dataset.narrow = narrow;
     if (narrow) {
       const legend = { ...spec.config.legend, orient: "bottom", columns: 3, offset: 8,
-        gradientLength: 160, titleOrient: "top", rowPadding: 2,
+        titleOrient: "top", rowPadding: 2,
         layout: { bottom: { anchor: "start", direction: "vertical", margin: 6 } } };
       const axis = { ...spec.config.axis, labelFontSize: 11, titleFontSize: 11.5 };
       spec = { ...spec, height: Math.min(spec.height, 300), config: { ...spec.config, legend, axis } };
