@@ -269,7 +269,7 @@ def _fit(
         constraints=constraints,
     ).having(w=w)
     if objective == "huber" and delta == "auto":
-        problem = problem.having(delta=engine.auto_delta(problem, len(w)))
+        problem = problem.having(delta=engine.auto_delta(problem, len(w), STEPS))
     return problem, engine.optimise(problem, len(w), STEPS)
 
 

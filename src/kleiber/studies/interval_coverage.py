@@ -123,7 +123,8 @@ def textbook(problem: Problem, phi: Array, target: Array) -> tuple[Array, Array]
     jacobian, r = problem.jacobian(phi), problem.residuals(phi)
     dof = r.shape[1] - jacobian.shape[1]
     z, gradient = problem.at(phi, target)
-    solved = np.linalg.solve(jacobian @ jacobian.swapaxes(1, 2), gradient)
+    gram = jacobian @ jacobian.swapaxes(1, 2)
+    solved = np.linalg.pinv(gram, rcond=1e-15, hermitian=True) @ gradient
     spread = np.sum(r * r, axis=1) / dof * (1.0 + np.sum(gradient * solved, axis=(1, 2)))
     half = stdtrit(dof, 0.5 + 0.5 * LEVEL) * np.sqrt(spread)
     return np.exp(z[:, 0] - half), np.exp(z[:, 0] + half)
