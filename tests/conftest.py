@@ -1,13 +1,18 @@
-"""What every test shares: the same examples each time, a plain terminal, the published runs."""
+"""What every test shares: a plain terminal, the published runs, ladders drawn from known laws."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
+
+from kleiber.laws import get
+from kleiber.runs.points import Points, run_weights
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,3 +44,67 @@ def published() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no published runs beside this clone ({folder.parent.name}/{folder.name})")
     return folder
+
+
+TRUTHS: dict[str, dict[str, float]] = {
+    "chinchilla": {"E": 1.8, "A": 430.0, "alpha": 0.345, "B": 1900.0, "beta": 0.362},
+    "chinchilla-outer": {
+        "E": 1.7, "A": 300.0, "alpha": 0.45, "B": 2500.0, "beta": 0.48, "gamma": 0.7,
+    },
+    "kaplan": {"Nc": 6.4e13, "alpha_N": 0.076, "Dc": 1.8e13, "alpha_D": 0.103},
+    "params-power": {"A": 12.0, "alpha": 0.08},
+    "params-power-floor": {"E": 1.9, "A": 300.0, "alpha": 0.33},
+    "tokens-power": {"B": 14.0, "beta": 0.09},
+    "tokens-power-floor": {"E": 1.9, "B": 2000.0, "beta": 0.37},
+}  # fmt: skip
+
+MakePoints = Callable[..., Points]
+
+
+def points_from(params: Any, tokens: Any, loss: Any, run: Any = None) -> Points:
+    """Return points; every row is a run of its own unless ``run`` codes say otherwise."""
+    loss = np.asarray(loss, dtype=np.float64)
+    code = np.arange(len(loss)) if run is None else np.asarray(run)
+    return Points(
+        run=code.astype(np.int64),
+        names=tuple(f"r{i}" for i in range(int(code.max()) + 1)),
+        params=np.broadcast_to(np.asarray(params, dtype=np.float64), loss.shape).copy(),
+        tokens=np.broadcast_to(np.asarray(tokens, dtype=np.float64), loss.shape).copy(),
+        loss=loss,
+        weight=run_weights(code.astype(np.int64)),
+        final=np.ones(len(loss), dtype=bool),
+    )
+
+
+def ladder_from(
+    law: str = "chinchilla",
+    *,
+    side: int = 4,
+    noise: float = 0.01,
+    seed: int = 0,
+    truth: Mapping[str, float] | None = None,
+) -> Points:
+    """Return a side x side ladder over two decades of params and tokens, with log-normal noise."""
+    n, d = np.meshgrid(np.geomspace(1e7, 1e9, side), np.geomspace(1e9, 1e11, side))
+    n, d = n.ravel(), d.ravel()
+    loss = get(law).loss(truth or TRUTHS[law], params=n, tokens=d)
+    spread = np.random.default_rng(seed).standard_normal(len(n))
+    return points_from(n, d, loss * np.exp(noise * spread))
+
+
+@pytest.fixture(scope="session")
+def make_points() -> MakePoints:
+    """Return the maker of points from arrays."""
+    return points_from
+
+
+@pytest.fixture(scope="session")
+def ladder() -> MakePoints:
+    """Return the maker of ladders from a known law."""
+    return ladder_from
+
+
+@pytest.fixture(scope="session")
+def truths() -> dict[str, dict[str, float]]:
+    """Return the values that the ladders were drawn from, by law."""
+    return TRUTHS
