@@ -100,7 +100,7 @@ def test_columns_and_rows_draw_the_same() -> None:
 def test_description_tells_the_chart_in_words(chart: Any) -> None:
     assert chart.to_dict()["description"] == (
         "Loss (nats per token) against training compute for 3 fitted runs; "
-        "predicted 2.29 at 1.23e+21 FLOPs (2.21 – 2.37), actual 2.26."
+        "predicted 2.29 at 1.23e21 FLOPs (2.21 – 2.37), actual 2.26."
     )
 
 

@@ -132,7 +132,7 @@ def _target(prediction: Mapping[str, Any]) -> Row:
     for name, text in (("params", "size"), ("tokens", "seen")):
         if row.get(name) is not None:
             out[text] = format_count(float(row[name]))
-    out["compute"] = f"{out['flops']:.3g} FLOPs"
+    out["compute"] = f"{out['flops']:.3g} FLOPs".replace("e+", "e")
     return out
 
 

@@ -64,7 +64,7 @@ def run_rows(points: Table, needed: Sequence[str]) -> list[Row]:
                 "role": str(row.get("role", "fitted")),
                 "size": format_count(params),
                 "seen": format_count(tokens),
-                "compute": f"{flops:.3g} FLOPs",
+                "compute": f"{flops:.3g} FLOPs".replace("e+", "e"),
             }
         )
     if not drawn:

@@ -121,7 +121,9 @@ def _law(fit: Fit, bounds: dict[str, Interval]) -> dict[str, Any]:
         said = "The floor was fixed by hand."
     else:
         share = fit.floor / fit.reference()["loss"]
-        said = f"It is {share:.0%} of the loss at the centre of the data; scale can win the rest."
+        said = (
+            f"{share:.0%} of the loss at the centre of the data is floor; scale can win the rest."
+        )
     return {
         "eyebrow": "Fitted law",
         "title": title,

@@ -91,7 +91,7 @@ def page(
         .get_template("report.html")
         .render(
             title=title or top["title"],
-            source=fit.data.source,
+            source=Path(fit.data.source).name,
             synthetic=fit.data.synthetic,
             headline=top,
             law=law_lines(fit),
@@ -157,13 +157,27 @@ def _picture(
     from kleiber.charts import draw_fit
 
     chart = draw_fit(fit, prediction=prediction, hidden=hidden, level=level)
-    band = "" if fit.law.optimum is None else f" Dark line: the frontier; band: {level:.0%} of new"
     return figure(
         "picture",
         chart,
         rows.picture_table(fit, prediction, hidden, level),
-        caption=f"Coloured lines: the law at each size.{band}{' runs.' if band else ''}",
+        caption=_caption(fit, prediction, level),
     )
+
+
+def _caption(fit: Fit, prediction: Prediction | None, level: float) -> str:
+    """Return what the lines of the picture are, and why one is missing."""
+    from kleiber.charts.draw import MOST_CURVES
+
+    said: list[str] = []
+    if len(set(fit.points.params.tolist())) <= MOST_CURVES:
+        said.append("Coloured lines: the law at each size.")
+    if fit.law.optimum is not None:
+        said.append(f"Thick line: the frontier; band: {level:.0%} of new runs.")
+    if prediction is not None and (prediction.params is None or prediction.tokens is None):
+        read = " and ".join(fit.law.predictors)
+        said.append(f"The law reads {read} alone: the run predicted has no compute to stand at.")
+    return " ".join(said)
 
 
 def _residuals(fit: Fit) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kleiber.fitting import Fit, Interval
 
 TOO_FLAT = 1e5
+AT_BOUND = "a bound stopped it"
 METHODS = {
     "delta": "delta method with Student's t, from the curvature at the optimum",
     "profile": "profile likelihood: the objective is solved again along each value",
@@ -36,7 +37,11 @@ def value_rows(fit: Fit, bounds: dict[str, Interval]) -> list[dict[str, Any]]:
             marks.append(f"tied to {second if one.name == first else first}")
         if one.name in fit.at_bound:
             marks.append("at a bound")
-        known = Shown("", "") if fixed else span(box.lower, box.upper, NO_INTERVAL)
+        known = (
+            Shown("", "")
+            if fixed
+            else span(box.lower, box.upper, AT_BOUND if one.name in fit.at_bound else NO_INTERVAL)
+        )
         rows.append(
             {
                 "symbol": symbol(one.name),
