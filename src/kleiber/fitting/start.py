@@ -35,9 +35,9 @@ class _Basis:
     grid: list[Array]
 
 
-def _axis(lower: float, upper: float) -> Array:
+def _axis(exponents: Array, lower: float, upper: float) -> Array:
     """Return the grid of one exponent within its box."""
-    inside: Array = GRID[(GRID >= lower) & (GRID <= upper)]
+    inside: Array = exponents[(exponents >= lower) & (exponents <= upper)]
     return inside if len(inside) else np.linspace(lower, upper, 5)
 
 
@@ -49,7 +49,7 @@ def _basis(
     roles = {c for c, _, _ in places}
     coefficients = [f for f in columns if space.free[f] in roles]
     axes = [f for f in columns if f not in coefficients]
-    grid = [_axis(float(space.lower[f]), float(space.upper[f])) for f in axes]
+    grid = [_axis(exponents, float(space.lower[f]), float(space.upper[f])) for f in axes]
     shapes = [tuple(-1 if k == i else 1 for k in range(len(axes))) for i in range(len(axes))]
     cells: list[Array] = [g.reshape(shape) for g, shape in zip(grid, shapes, strict=True)]
     n = logs.shape[1]

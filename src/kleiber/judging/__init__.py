@@ -6,7 +6,7 @@ from kleiber.judging.backtest import Backtest, Outcome, backtest
 from kleiber.judging.cells import Cell, Cut
 from kleiber.judging.finding import Finding
 from kleiber.judging.findings import CHECKS, check
-from kleiber.judging.hide import Hidden, hidden_line, hide_largest
+from kleiber.judging.hide import Hidden, hidden_line, hide_as, hide_largest
 
 __all__ = [
     "CHECKS",
@@ -19,5 +19,6 @@ __all__ = [
     "backtest",
     "check",
     "hidden_line",
+    "hide_as",
     "hide_largest",
 ]

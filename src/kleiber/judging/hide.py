@@ -101,24 +101,31 @@ def hide_largest(
     )
 
 
+def hide_as(
+    made: Fit, runs: Runs, points: str, *, level: float = 0.9, method: str | None = None
+) -> Hidden:
+    """Hide the largest size of runs and predict it with every choice that a fit was made by."""
+    held = made.constraints
+    return hide_largest(
+        runs,
+        made.law.name,
+        level=level,
+        method=method,
+        objective=made.objective_name,
+        delta="auto" if made.delta is None or made.delta_rule == "auto" else made.delta,
+        fix=held.fix,
+        tie=held.tie,
+        bounds=held.bounds,
+        points=points,
+        seed=made.seed,
+        bootstraps=made.bootstraps,
+    )
+
+
 def hidden_line(runs: Runs, made: Fit, *, level: float = 0.9, method: str | None = None) -> str:
     """Return how the same fit does with the largest size hidden, or why that cannot be said."""
-    held = made.constraints
     try:
-        found = hide_largest(
-            runs,
-            made.law.name,
-            level=level,
-            method=method,
-            objective=made.objective_name,
-            delta="auto" if made.delta is None or made.delta_rule == "auto" else made.delta,
-            fix=held.fix,
-            tie=held.tie,
-            bounds=held.bounds,
-            points=made.data.selection,
-            seed=made.seed,
-            bootstraps=made.bootstraps,
-        )
+        found = hide_as(made, runs, made.data.selection, level=level, method=method)
     except KleiberError as error:
         return f"not possible: {error.message}"
     return found.sentence()

@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from kleiber.errors import KleiberError
-from kleiber.judging import Hidden, hide_largest
+from kleiber.judging import Hidden, hide_as
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,22 +22,9 @@ def hide_again(fit: Fit, *, level: float = 0.9, method: str | None = None) -> Hi
     """Fit the same points without the largest size and predict it, or say why that cannot be."""
     from kleiber.runs import Runs
 
-    held = fit.constraints
     try:
-        return hide_largest(
-            Runs.read(_table(fit), unit="nats"),
-            fit.law.name,
-            level=level,
-            method=method,
-            objective=fit.objective_name,
-            delta="auto" if fit.delta is None or fit.delta_rule == "auto" else fit.delta,
-            fix=held.fix,
-            tie=held.tie,
-            bounds=held.bounds,
-            points="all",
-            seed=fit.seed,
-            bootstraps=fit.bootstraps,
-        )
+        runs = Runs.read(_table(fit), unit="nats")
+        return hide_as(fit, runs, "all", level=level, method=method)
     except KleiberError as error:
         return error.message
 
