@@ -18,7 +18,6 @@ from kleiber.fitting.problem import Data, Space
 from kleiber.laws.base import Array, Index, Law
 
 GRID = np.geomspace(0.03, 1.6, 15)
-STEEP = np.array([2.4, 3.5, 5.0])  # nearly steps: only a point fit's extra starts look there
 NEARLY_ZERO = 1e-3  # a coefficient that least squares puts at zero starts at this share
 BLOCK_CELLS = 16_000
 MOST_POINTS = 4_000
@@ -35,21 +34,19 @@ class _Basis:
     grid: list[Array]
 
 
-def _axis(exponents: Array, lower: float, upper: float) -> Array:
+def _axis(lower: float, upper: float) -> Array:
     """Return the grid of one exponent within its box."""
-    inside: Array = exponents[(exponents >= lower) & (exponents <= upper)]
+    inside: Array = GRID[(GRID >= lower) & (GRID <= upper)]
     return inside if len(inside) else np.linspace(lower, upper, 5)
 
 
-def _basis(
-    places: Sequence[tuple[int, int, int]], logs: Array, space: Space, exponents: Array
-) -> _Basis:
+def _basis(places: Sequence[tuple[int, int, int]], logs: Array, space: Space) -> _Basis:
     """Evaluate every term on the grid of the free exponents, coefficient left out."""
     columns = range(space.Z.shape[1])
     roles = {c for c, _, _ in places}
     coefficients = [f for f in columns if space.free[f] in roles]
     axes = [f for f in columns if f not in coefficients]
-    grid = [_axis(exponents, float(space.lower[f]), float(space.upper[f])) for f in axes]
+    grid = [_axis(float(space.lower[f]), float(space.upper[f])) for f in axes]
     shapes = [tuple(-1 if k == i else 1 for k in range(len(axes))) for i in range(len(axes))]
     cells: list[Array] = [g.reshape(shape) for g, shape in zip(grid, shapes, strict=True)]
     n = logs.shape[1]
@@ -139,8 +136,7 @@ def project(
     random, each with its own best coefficients.
     """
     data = _thinned(data, np.random.default_rng(seed))
-    exponents = np.concatenate([GRID, STEEP]) if extra else GRID
-    basis = _basis(places, data.logs, space, exponents)
+    basis = _basis(places, data.logs, space)
     cells = int(np.prod([len(g) for g in basis.grid])) if basis.grid else 1
     step = max(1, BLOCK_CELLS // cells)
     rng = np.random.default_rng(seed)
