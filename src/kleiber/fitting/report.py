@@ -66,7 +66,7 @@ def data_line(fit: Fit) -> str:
     )
     where = f" of {facts.family}" if facts.family else ""
     spans = "; ".join(
-        f"{name} {_span(values)}"
+        f"{fit.law.words.get(name, name)} {_span(values)}"
         for name, values in (("params", points.params), ("tokens", points.tokens))
     )
     convention = "" if facts.params_are == "unknown" else f" ({facts.params_are})"
@@ -94,7 +94,8 @@ def objective_line(fit: Fit) -> str:
 def _table(fit: Fit, bounds: dict[str, Interval], level: float, how: str) -> list[str]:
     """Return the parameters' table."""
     centre = fit.reference()
-    at = ", ".join(f"{n} {format_count(centre[n])}" for n in fit.law.predictors)
+    words = fit.law.words
+    at = ", ".join(f"{words.get(n, n)} {format_count(centre[n])}" for n in fit.law.predictors)
     heads = (
         f"  {'parameter':<11}{'value':>12}   {f'{level:.0%} interval, {how}':<30}"
         f"{'relative':<10}at {at}"

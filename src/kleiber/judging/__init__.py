@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kleiber.judging.backtest import Backtest, Outcome, backtest
+from kleiber.judging.capacity import Plateau, fit_plateau, fit_plateaus
 from kleiber.judging.cells import Cell, Cut
 from kleiber.judging.finding import Finding
 from kleiber.judging.findings import CHECKS, check
@@ -16,8 +17,11 @@ __all__ = [
     "Finding",
     "Hidden",
     "Outcome",
+    "Plateau",
     "backtest",
     "check",
+    "fit_plateau",
+    "fit_plateaus",
     "hidden_line",
     "hide_as",
     "hide_largest",

@@ -25,6 +25,16 @@ TITLES: dict[str, str] = {
     "K015": "delta far from the noise",
 }
 
+# Of measured capacities, not of fits.
+CAPACITY_TITLES: dict[str, str] = {
+    "C001": "no model over-filled",
+    "C002": "much of the model is embeddings",
+    "C003": "fewer than 50,000 steps",
+    "C004": "bits still rise with steps",
+    "C005": "more stored than there is",
+    "C006": "strangers are known",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -38,7 +48,7 @@ class Finding:
     @property
     def title(self) -> str:
         """Return what the code stands for."""
-        return TITLES[self.code]
+        return (TITLES | CAPACITY_TITLES)[self.code]
 
     def to_dict(self) -> dict[str, str]:
         """Return the finding as plain data."""

@@ -1,4 +1,8 @@
-"""The laws by name. A law is an equation with names, bounds and a gradient; it holds no data."""
+"""The laws by name. A law is an equation with names, bounds and a gradient; it holds no data.
+
+``LAWS`` are those of a loss, which ``fit`` offers for a table of runs; ``CAPACITY`` is of bits
+stored, and is fitted to capacity results (:mod:`kleiber.judging.capacity`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import difflib
 
 from kleiber.errors import UsageError
 from kleiber.laws.base import Law, Parameter, Term
+from kleiber.laws.capacity import CAPACITY
 from kleiber.laws.chinchilla import CHINCHILLA
 from kleiber.laws.kaplan import KAPLAN
 from kleiber.laws.outer import CHINCHILLA_OUTER
@@ -28,6 +33,8 @@ def get(law: str | Law) -> Law:
     if isinstance(law, Law):
         return law
     by_name = {known.name: known for known in LAWS}
+    if law == CAPACITY.name:
+        return CAPACITY
     if law not in by_name:
         near = difflib.get_close_matches(law, by_name, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -39,6 +46,7 @@ def get(law: str | Law) -> Law:
 
 
 __all__ = [
+    "CAPACITY",
     "CHINCHILLA",
     "CHINCHILLA_OUTER",
     "KAPLAN",

@@ -8,7 +8,7 @@ entering linearly, such as A) is carried as its logarithm, an exponent as itself
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -89,6 +89,8 @@ class Law:
     guesses
         ``(level,) -> theta[S, K]``: starts in centred coordinates for data whose mean log-loss
         is ``level``; for laws without terms.
+    words
+        What a column holds for this law where it is not what the column is named.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Law:
     terms: tuple[Term, ...] | None = None
     optimum: Callable[[Array], tuple[Array, Array]] | None = None
     guesses: Callable[[float], Array] | None = None
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -153,8 +156,9 @@ class Law:
         for name in self.predictors:
             value = given[name]
             if value is None:
+                word = self.words.get(name, name)
                 raise UsageError(
-                    f"The law '{self.name}' reads {name}, and none was given.",
+                    f"The law '{self.name}' reads {word}, and none was given.",
                     remedy=f"Give {name}=… (--{name} on the command line).",
                 )
             column = np.asarray(value, dtype=np.float64)
