@@ -7,8 +7,25 @@ windows to train on.
 
 from __future__ import annotations
 
+from kleiber.knowledge.biographies import Biographies
+from kleiber.knowledge.export import write_jsonl
 from kleiber.knowledge.packing import Windows
+from kleiber.knowledge.people import People
+from kleiber.knowledge.pools import Pools
 from kleiber.knowledge.strings import Strings
 from kleiber.knowledge.texts import Biography, Source, Texts
+from kleiber.knowledge.tokens import BytePairs, Words
 
-__all__ = ["Biography", "Source", "Strings", "Texts", "Windows"]
+__all__ = [
+    "Biographies",
+    "Biography",
+    "BytePairs",
+    "People",
+    "Pools",
+    "Source",
+    "Strings",
+    "Texts",
+    "Windows",
+    "Words",
+    "write_jsonl",
+]
