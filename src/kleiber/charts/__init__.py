@@ -6,9 +6,18 @@ raises MissingExtraError with the command that installs it.
 
 from __future__ import annotations
 
+from kleiber.charts.capacity import draw_capacity
 from kleiber.charts.draw import draw_fit, draw_residuals
 from kleiber.charts.fit import fit_chart
 from kleiber.charts.residuals import residual_chart
 from kleiber.charts.save import SUFFIXES, save_chart
 
-__all__ = ["SUFFIXES", "draw_fit", "draw_residuals", "fit_chart", "residual_chart", "save_chart"]
+__all__ = [
+    "SUFFIXES",
+    "draw_capacity",
+    "draw_fit",
+    "draw_residuals",
+    "fit_chart",
+    "residual_chart",
+    "save_chart",
+]

@@ -34,7 +34,7 @@ WIDTH, HEIGHT = 620, 400
 MUCH = 6.0  # a span of losses beyond which ticks are steps of ten
 MOST_IN_LEGEND = 9
 
-_COUNT_LABEL = "replace(format(datum.value, '.3~s'), 'G', 'B')"  # 1.5G parameters are 1.5B
+COUNT_LABEL = "replace(format(datum.value, '.3~s'), 'G', 'B')"  # 1.5G parameters are 1.5B
 
 
 def padded(values: Iterable[float], share: float = 0.05) -> tuple[float, float]:
@@ -76,6 +76,19 @@ def loss_axis(domain: tuple[float, float], title: str) -> Any:
         title=title,
         scale=alt.Scale(type="log", domain=list(domain), nice=False),
         axis=alt.Axis(values=ticks, format="~g"),
+    )
+
+
+def count_axis(channel: str, field: str, domain: tuple[float, float], title: str) -> Any:
+    """Return a log x or y over the domain itself, ticked at round numbers in human counts."""
+    alt = altair()
+    power = 10.0 ** math.floor(math.log10(domain[0]))
+    ticks = [power * tick for tick in round_ticks((domain[0] / power, domain[1] / power))]
+    return getattr(alt, channel.upper())(
+        f"{field}:Q",
+        title=title,
+        scale=alt.Scale(type="log", domain=list(domain), nice=False),
+        axis=alt.Axis(values=ticks, labelExpr=COUNT_LABEL),
     )
 
 
@@ -123,7 +136,7 @@ def size_colour(rows: Sequence[Row]) -> Any:
         title="model size",
         type="symbol",
         values=named[::-1],
-        labelExpr=_COUNT_LABEL,
+        labelExpr=COUNT_LABEL,
         symbolType="circle",
         symbolSize=110,
         symbolStrokeWidth=0,
