@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
 
 from kleiber.errors import UsageError
-from kleiber.knowledge import Biographies, People, Pools, Windows
+from kleiber.knowledge import Biographies, People, Pools, Windows, Words
 from kleiber.knowledge.biographies import FORMS
 from kleiber.knowledge.grammar import DISTRACTORS, expand, templates
 from kleiber.knowledge.people import ATTRIBUTES
@@ -51,8 +51,7 @@ def test_tokens_are_the_text(form: str) -> None:
             assert source.decode(tokens[kinds == kind]) == f" {one.values[part]}"
         for slot, part in enumerate(source.attributes):
             assert source.decode(tokens[slots == slot]) == f" {one.values[part]}"
-    both = np.concatenate([texts.tokens[: texts.starts[2]]])
-    assert source.decode(both).count("\n") == 1
+    assert source.decode(texts.tokens[: texts.starts[2]]).count("\n") == 1
 
 
 def test_what_is_drawn_anew() -> None:
@@ -102,15 +101,32 @@ def test_lengths_are_exact(form: str) -> None:
     assert lengths.max() <= source.max_length
 
 
-def test_lengths_of_all_texts_of_a_tiny_grammar() -> None:
+def test_lengths_of_every_text_of_a_tiny_grammar() -> None:
     sizes = dict.fromkeys(("first", "middle", "last", "months", "days", "years"), 2)
-    sizes |= dict.fromkeys(("birth_cities", "universities", "majors"), 2) | {"employers": 7}
-    source = Biographies(People(Pools.paper(**sizes), 8), templates=2)
-    wide = np.arange(200_000)  # persons beyond the names are never trained; lengths do not mind
-    values = source.people.values(wide[:8])
-    assert values.shape == (8, 6)
-    lengths = np.concatenate([source.texts(np.arange(8), turn).lengths for turn in range(500)])
-    assert lengths.max() <= source.max_length
+    sizes |= dict.fromkeys(("birth_cities", "universities", "majors"), 3) | {"employers": 9}
+    pools = Pools.paper(**sizes)
+    source = Biographies(People(pools, 8), templates=1)
+    dates = (f"{m} {d}, {y}" for m, d, y in product(pools.months, pools.days, pools.years))
+    offices = zip(pools.employers, pools.offices, strict=True)
+    told = [tuple(dates), pools.birth_cities, pools.universities, pools.majors, offices]
+    write = {part: templates(part, limit=1)[0].write for part in ATTRIBUTES}
+
+    def length(text: str) -> int:
+        return len(Words().encode([text])[0])
+
+    values = [
+        np.array([length(write[part](value)) for value in pool])
+        for part, pool in zip(ATTRIBUTES[:4], told[:4], strict=True)
+    ]
+    values.append(
+        np.array([length(write["employer"](a) + write["work_city"](b)) for a, b in offices])
+    )
+    names = [np.array([length(f" {x}") for x in pool]) for pool in (pools.first, pools.middle)]
+    names.append(np.array([length(f" {x}") for x in pools.last]))
+    every = np.array([sum(parts) for parts in product(*names, *values)]) + 1 + 5
+    assert source.mean_length == pytest.approx(every.mean(), rel=1e-12)
+    assert source.length_spread == pytest.approx(every.std(), rel=1e-9)
+    assert source.max_length == every.max()
 
 
 @pytest.mark.parametrize("part", ATTRIBUTES)

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kleiber.errors import UsageError
 from kleiber.knowledge.chance import below, draw, order
-from kleiber.knowledge.grammar import DISTRACTORS, templates
+from kleiber.knowledge.grammar import DISTRACTORS, Template, templates
 from kleiber.knowledge.lengths import Lengths, lengths
 from kleiber.knowledge.people import ATTRIBUTES, People
 from kleiber.knowledge.pieces import OPENING, Builder, Sentences, Table, sentences
@@ -183,7 +183,7 @@ class Biographies:
         return Choices(ids, shown, chosen, places)
 
     @cached_property
-    def grammar(self) -> tuple[tuple, ...]:
+    def grammar(self) -> tuple[tuple[Template, ...], ...]:
         """The templates of each sentence: the six attributes', then the distractors'."""
         rich = self.form == "bioR"
         told = [templates(part, more=rich, limit=self.templates) for part in ATTRIBUTES]

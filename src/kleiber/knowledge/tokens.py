@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -105,10 +106,9 @@ def _byte_level(model: Any) -> Any:
 
 def _tokenizers() -> Any:
     try:
-        import tokenizers
+        return import_module("tokenizers")
     except ImportError as error:
         raise MissingExtraError(
             "byte-pair tokens need the package tokenizers, which is not installed.",
             remedy="Install it (pip install tokenizers), or take word-level tokens.",
         ) from error
-    return tokenizers
