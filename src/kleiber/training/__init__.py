@@ -1,0 +1,28 @@
+"""Training: a small GPT-2 with rotary positions, and everything needed to train it well.
+
+``model`` the network · ``count`` its parameters and FLOPs · ``optim`` AdamW · ``schedule`` the
+learning rate · ``step`` one update of one model or of a stack of them · ``loop`` a whole run ·
+``folder`` what a run leaves on disk · ``machine`` threads and memory.
+
+Nothing here knows what the tokens mean; a run takes any ``Batches``.
+"""
+
+from __future__ import annotations
+
+from kleiber.training.config import Batches, ModelConfig, TrainConfig
+from kleiber.training.count import count_flops, count_params
+from kleiber.training.folder import RunFolder
+from kleiber.training.loop import Reading, train
+from kleiber.training.model import GPT
+
+__all__ = [
+    "GPT",
+    "Batches",
+    "ModelConfig",
+    "Reading",
+    "RunFolder",
+    "TrainConfig",
+    "count_flops",
+    "count_params",
+    "train",
+]

@@ -1,0 +1,166 @@
+"""One folder a run: what it was, what it read as it went, its weights, and whether it ended.
+
+==================  ========================================================================
+``run.json``        the run's settings and counts, written before the first step
+``points.jsonl``    one reading a line: step, tokens, loss, lr, seconds
+``state.safetensors``  a checkpoint, there until the run ends
+``weights.safetensors``  the trained parameters
+``done``            put there last, by a rename: a folder without it is an unfinished run
+==================  ========================================================================
+
+Every file is written beside its place and renamed into it, so that a run killed at any moment
+leaves a folder that can go on. Nothing in it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from kleiber.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's place on disk."""
+
+    path: Path
+
+    @property
+    def done(self) -> bool:
+        """Whether the run ended."""
+        return (self.path / "done").exists()
+
+    def claim(self, record: dict[str, Any]) -> None:
+        """Make the folder a run's own, or raise if it is another's.
+
+        A folder that holds the same record is gone on with; any other is left as it is.
+        """
+        known = self.path / "run.json"
+        if known.exists():
+            held = self.record()
+            if held.get("fingerprint") != record.get("fingerprint"):
+                raise InputError(
+                    f"'{self.path}' holds a run of another configuration "
+                    f"({_differences(held, record)}); nothing was changed.",
+                    remedy="Name another folder, or move this one away.",
+                )
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise InputError(
+                f"'{self.path}' holds files and no run.json, so it is no run's folder; nothing "
+                "was changed.",
+                remedy="Name an empty or new folder.",
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_json("run.json", record)
+
+    def record(self) -> dict[str, Any]:
+        """Return ``run.json``."""
+        return self.read_json("run.json")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return one of the folder's JSON files."""
+        path = self.path / name
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(
+                f"'{self.path}' has no {name}, so it is not a run that kleiber trained.",
+                remedy="Name a folder that kleiber know train or capacity wrote.",
+            ) from None
+        except ValueError as error:
+            raise InputError(
+                f"'{path}' is no JSON: {error}.", remedy="Train the run again in a new folder."
+            ) from None
+        if not isinstance(content, dict):
+            raise InputError(
+                f"'{path}' holds no object.", remedy="Train the run again in a new folder."
+            )
+        return content
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write one JSON file whole."""
+        self._put(name, json.dumps(content, indent=1) + "\n")
+
+    def write_points(self, points: Iterable[dict[str, Any]]) -> None:
+        """Write every reading so far."""
+        self._put("points.jsonl", "".join(json.dumps(point) + "\n" for point in points))
+
+    def points(self) -> list[dict[str, Any]]:
+        """Return the readings so far, none where there are none."""
+        path = self.path / "points.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Write tensors as safetensors, whole or not at all."""
+        partial = self.path / f"{name}.partial"
+        plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+        save_file(plain, partial)
+        _sync(partial)
+        os.replace(partial, self.path / name)
+
+    def read_tensors(self, name: str) -> dict[str, Tensor]:
+        """Return the tensors of a file, or raise if they cannot be read."""
+        path = self.path / name
+        if not path.exists():
+            raise InputError(
+                f"'{self.path}' has no {name}: the run has not ended.",
+                remedy="Start the same command again; it goes on where it stopped.",
+            )
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise InputError(
+                f"'{path}' cannot be read: {error}.",
+                remedy="Remove that file and start the same command again.",
+            ) from None
+
+    def finish(self) -> None:
+        """Say that the run ended, and let its checkpoint go."""
+        self._put("done", "")
+        (self.path / "state.safetensors").unlink(missing_ok=True)
+
+    def _put(self, name: str, text: str) -> None:
+        partial = self.path / f"{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        _sync(partial)
+        os.replace(partial, self.path / name)
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file's bytes are on the disk before its name is."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _differences(held: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Return the first few settings that differ, as "lr 0.004, not 0.01"."""
+    flat, other = _flat(held), _flat(json.loads(json.dumps(asked)))
+    different = [
+        f"{key} {flat.get(key)}, not {other.get(key)}"
+        for key in sorted(flat.keys() | other.keys())
+        if flat.get(key) != other.get(key) and key not in ("fingerprint", "run")
+    ]
+    return "; ".join(different[:3]) or "an unreadable run.json"
+
+
+def _flat(content: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested settings as one level, named "model.width"."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{key}.")
+        else:
+            found[f"{before}{key}"] = value
+    return found
