@@ -102,3 +102,9 @@ def test_readable_texts_slice_to_their_truth() -> None:
 def test_sizes_that_hold_nothing_are_refused(options: dict[str, int], words: str) -> None:
     with pytest.raises(InputError, match=words):
         Strings(**options)
+
+
+def test_no_people_have_no_texts() -> None:
+    source = Strings(count=5)
+    assert len(source.texts(np.arange(0), 0)) == 0
+    assert source.biographies(np.arange(0), 0) == []

@@ -189,3 +189,10 @@ def test_biographies_pack_into_windows() -> None:
     shown = sum(len(source.texts(np.arange(9000), turn).tokens) for turn in range(2))
     assert len(told) == shown
     assert windows.tokens == pytest.approx(shown, rel=0.01)
+
+
+@each_form
+def test_no_people_have_no_texts(form: str) -> None:
+    texts = SOURCES[form].texts(np.arange(0), 0)
+    assert len(texts) == len(texts.tokens) == 0
+    assert SOURCES[form].biographies(np.arange(0), 0) == []

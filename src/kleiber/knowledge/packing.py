@@ -28,6 +28,9 @@ SHARD = 8192
 BLOCK = 65_536
 """Tokens that are made at a time, at least, where every text fills a window of its own."""
 
+PASSES = 100
+"""What these draws are for, their first key: not one of the people's or the texts'."""
+
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -103,7 +106,7 @@ class Windows:
 
     def people(self, turn: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return who stands at the given places of a pass."""
-        return permute(int(draw(self.seed, turn)), places, self.source.count)
+        return permute(int(draw(self.seed, PASSES, turn)), places, self.source.count)
 
     @property
     def _shards(self) -> int:

@@ -133,22 +133,23 @@ class Strings:
         """
         ids = np.atleast_1d(np.asarray(ids))
         n, head, wide = len(ids), 1 + self.name_tokens, self.C * self.L
+        width = self.K * (1 + wide)  # tokens behind the name
         orders = self._orders(ids, exposures)
         chunks = np.take_along_axis(self.values(ids), orders[:, :, None], axis=1)
 
         tokens = np.empty((n, self.max_length), dtype=np.int32)
         tokens[:, 0] = SEPARATOR
         tokens[:, 1:head] = self.names(ids) + 1
-        facts = tokens[:, head:].reshape(n, self.K, 1 + wide)  # a copy where not contiguous
+        facts = np.empty((n, self.K, 1 + wide), dtype=np.int32)
         facts[:, :, 0] = orders + self.T + 1
         facts[:, :, 1:] = self.dictionary[orders[:, :, None], chunks].reshape(n, self.K, wide) + 1
-        tokens[:, head:] = facts.reshape(n, -1)
+        tokens[:, head:] = facts.reshape(n, width)
 
         kinds = np.tile(self._kinds, n)
         slots = np.full((n, self.max_length), -1, dtype=np.int16)
         places = np.full((n, self.K, 1 + wide), -1, dtype=np.int16)
         places[:, :, 1:] = orders[:, :, None]
-        slots[:, head:] = places.reshape(n, -1)
+        slots[:, head:] = places.reshape(n, width)
         starts = np.arange(n + 1, dtype=np.int64) * self.max_length
         return Texts(tokens.ravel(), kinds, slots.ravel(), starts)
 
