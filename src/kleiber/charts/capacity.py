@@ -64,7 +64,7 @@ def draw_capacity(
     if not table:
         raise ValuesError("No model stored anything, so there is nothing to draw on a log axis.")
     known = [one for one in _sequence(plateau) if one.known]
-    dots, ceilings = _dots(table), _ceilings(table)
+    dots, ceilings = dot_rows(table), _ceilings(table)
     across = theme.padded(dot["params"] * edge for dot in dots for edge in (1 / ROOM, ROOM))
     edges = [edge for dot in dots for edge in (dot["lower"], dot["upper"])]
     up = theme.padded([*edges, *(line["bits"] for line in ceilings)], 0.1)
@@ -97,7 +97,7 @@ def _sequence(plateau: Plateau | Sequence[Plateau] | None) -> list[Plateau]:
     return sorted(found, key=lambda one: -one.exposures)
 
 
-def _dots(table: Sequence[Stored]) -> list[Row]:
+def dot_rows(table: Sequence[Stored]) -> list[Row]:
     """Return one row a cell: the mean of its seeds, their span, and texts for tooltips."""
     most = max(row.exposures for row in table)
     dots: list[Row] = []

@@ -81,7 +81,7 @@ def _stored(row: Mapping[str, Any], number: int) -> Stored:
 def _optional(row: Mapping[str, Any], name: str) -> float:
     """Return a number that a row may lack."""
     value = row.get(name)
-    return math.nan if value is None else float(value)
+    return math.nan if value in (None, "") else float(value)
 
 
 def longest(rows: Iterable[Stored]) -> tuple[Stored, ...]:

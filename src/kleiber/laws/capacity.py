@@ -55,7 +55,7 @@ def _guesses(level: float) -> Array:
 CAPACITY = Law(
     name="capacity",
     title="Capacity",
-    equation="R = ((share * demand)^(-sharpness) + plateau^(-sharpness))^(-1 / sharpness)",
+    equation="R = (1 / (share * demand)^sharpness + 1 / plateau^sharpness)^(-1 / sharpness)",
     source="two limits of Allen-Zhu and Li 2024, Knowledge Capacity Scaling Laws, result 1; "
     "the smooth minimum between them is kleiber's",
     parameters=(

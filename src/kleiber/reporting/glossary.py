@@ -82,6 +82,38 @@ TERMS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
+CAPACITY_TERMS: tuple[tuple[str, str, str], ...] = (
+    (
+        "plateau",
+        "plateau, bits per parameter",
+        "The bits of knowledge that a model stores, divided by its parameters. Where the data "
+        "hold more than it can store, the number settles on a plateau: its capacity.",
+    ),
+    (
+        "demand",
+        "demand",
+        "All the bits there are to know: which names the people have, and every value of each of "
+        "them. Per parameter it is what a model is asked to store.",
+    ),
+    (
+        "exposure",
+        "exposure",
+        "One sight of a person's facts in training. The same facts told in other words count.",
+    ),
+    (
+        "interval",
+        "interval",
+        "Bounds that hold the true plateau with the probability given, for models and data like "
+        "these. They say nothing of other architectures, or of much larger models.",
+    ),
+    (
+        "share",
+        "share, sharpness",
+        "The share of the demand that a model with room to spare stores, and how sharply the law "
+        "turns from it to the plateau.",
+    ),
+)
+
 CODES: dict[str, str] = {
     "K001": "A parameter that ends on its bound was stopped by the bound and not by the data.",
     "K002": "An optimum is believed when independent starts end there. Where they end elsewhere, "
@@ -107,6 +139,17 @@ CODES: dict[str, str] = {
     "K013": "No run can lie below the floor. One that does shows that the floor is too high.",
     "K014": "A run that diverged says nothing about the law. Robust objectives bear a few.",
     "K015": "A delta far from the noise turns the objective into another one than was meant.",
+    "C001": "A model that stores all there is shows how much there is, and not how much it can "
+    "store.",
+    "C002": "Rows of the vocabulary count as parameters and store few facts, so that models "
+    "which are mostly rows look poor.",
+    "C003": "Models need steps, and not only tokens: large batches leave too few of them.",
+    "C004": "Where more steps at the same exposures still store more, what was measured is the "
+    "training and not the capacity.",
+    "C005": "No model can know more than there is. One that seems to was told a value by the text "
+    "around it.",
+    "C006": "A model can know nothing of people it has never seen. Bits on them are a fault of "
+    "the measurement.",
 }
 
 

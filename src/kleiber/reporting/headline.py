@@ -31,7 +31,8 @@ def headline(
         top = _predicted(fit, prediction)
     else:
         top = _law(fit, bounds)
-    return {**top, "trust": trust(findings), "facts": _facts(fit)}
+    unit = {"unit": "nats per token", "term": "nat"}
+    return {**top, **unit, "trust": trust(findings), "facts": _facts(fit)}
 
 
 def trust(findings: Sequence[Finding]) -> dict[str, str]:

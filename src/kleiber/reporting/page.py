@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kleiber.errors import UsageError
 from kleiber.judging import check
 from kleiber.reporting import backtest as tested
 from kleiber.reporting import rows
 from kleiber.reporting.again import fit_command
 from kleiber.reporting.extra import environment, require
-from kleiber.reporting.figures import figure, palettes
+from kleiber.reporting.figures import figure
+from kleiber.reporting.frame import check_target, frame, write_whole
 from kleiber.reporting.glossary import TERMS, code_entries
 from kleiber.reporting.headline import headline, law_lines
 from kleiber.reporting.values import centre_line, made_rows, value_rows
@@ -75,17 +71,11 @@ def page(
         Where jinja2, altair or vl-convert is not installed.
     """
     require()
-    from kleiber.charts.embed import library
-
     found = tuple(check(fit, prediction) if findings is None else findings)
     here = hidden if not isinstance(hidden, str) and hidden and hidden.fit is fit else None
     bounds = fit.intervals(level, method)
     how = next(iter(bounds.values())).method
     top = headline(fit, prediction, here, bounds, found)
-    scripts = {
-        name: files("kleiber.reporting").joinpath("templates", name).read_text(encoding="utf-8")
-        for name in ("theme.js", "page.js")
-    } | {"library": library()}
     return (
         environment()
         .get_template("report.html")
@@ -110,10 +100,7 @@ def page(
             again=_again(fit, command, date),
             terms=TERMS,
             codes=code_entries(found),
-            palettes=palettes(),
-            dark=_dark(),
-            scripts=scripts,
-            hashes=[_hash(text) for text in scripts.values()],
+            **frame(),
         )
     )
 
@@ -126,28 +113,8 @@ def write(fit: Fit, path: str | Path, **options: Any) -> Path:
     UsageError
         For a name that does not end in .html, and where the file cannot be written.
     """
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(
-            f"'{target.name}' does not end in .html, and a report is one HTML page.",
-            remedy="Name it for example report.html.",
-        )
-    if not target.parent.is_dir():
-        raise UsageError(
-            f"The folder '{target.parent}' does not exist.",
-            remedy="Make it first, or name a file in a folder that exists.",
-        )
-    content = page(fit, **options).encode()
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, target)
-    except OSError as error:
-        raise UsageError(
-            f"'{target}' cannot be written: {error.strerror}.",
-            remedy="Name a file that you may write.",
-        ) from error
-    return target
+    target = check_target(path)
+    return write_whole(target, page(fit, **options))
 
 
 def _picture(
@@ -225,16 +192,3 @@ def _again(fit: Fit, command: str, date: str) -> dict[str, Any]:
         "seed": str(fit.seed),
         "source": fit.data.source,
     }
-
-
-def _dark() -> str:
-    """Return the charts' colours on a dark page, as the page's script reads them."""
-    from kleiber.charts.embed import as_script
-    from kleiber.charts.theme import DARK
-
-    return as_script(DARK)
-
-
-def _hash(script: str) -> str:
-    """Return a script's hash as a content security policy names it: no other script may run."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
