@@ -9,11 +9,24 @@ Nothing here knows what the tokens mean; a run takes any ``Batches``.
 
 from __future__ import annotations
 
-from kleiber.training.config import Batches, ModelConfig, TrainConfig
-from kleiber.training.count import count_flops, count_params
-from kleiber.training.folder import RunFolder
-from kleiber.training.loop import Reading, train
-from kleiber.training.model import GPT
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kleiber.training.config import Batches, ModelConfig, TrainConfig
+    from kleiber.training.count import count_flops, count_params
+    from kleiber.training.folder import RunFolder
+    from kleiber.training.loop import Reading, train
+    from kleiber.training.model import GPT
+
+_PLACES = {
+    "config": ("Batches", "ModelConfig", "TrainConfig"),
+    "count": ("count_flops", "count_params"),
+    "folder": ("RunFolder",),
+    "loop": ("Reading", "train"),
+    "model": ("GPT",),
+}
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
     "GPT",
@@ -26,3 +39,10 @@ __all__ = [
     "count_params",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: counting needs no torch."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

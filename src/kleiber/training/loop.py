@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from kleiber.errors import InputError
 from kleiber.training.config import Batches, ModelConfig, TrainConfig, fingerprint
 from kleiber.training.count import count_flops, count_params
 from kleiber.training.folder import RunFolder
+from kleiber.training.model import GPT
 from kleiber.training.schedule import rate
 from kleiber.training.step import Stepper, pays
 
@@ -38,6 +39,7 @@ class Reading:
     lr: float
     seconds: float  # spent training, earlier sessions included
     tokens_per_second: float  # of the whole stack, in this session
+    model: GPT | None = field(default=None, repr=False)  # as it is now, of a stack the first
 
     @property
     def seconds_left(self) -> float:
@@ -122,6 +124,7 @@ def train(
                 lr=share * configs[0].lr,
                 seconds=spent + seconds,
                 tokens_per_second=trained / max(seconds, 1e-9),
+                model=stepper.load(0),
             )
             since.zero_()
             last = step + 1

@@ -1,0 +1,157 @@
+"""One cell of a capacity experiment: who is taught, to what model, how long, from what seed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from kleiber.errors import InputError, UsageError
+from kleiber.knowledge.biographies import FORMS, Biographies
+from kleiber.knowledge.packing import Windows
+from kleiber.knowledge.people import People
+from kleiber.knowledge.pools import Pools
+from kleiber.knowledge.strings import Strings
+from kleiber.knowledge.texts import Source
+from kleiber.knowledge.tokens import BytePairs, Tokenizer, Words
+from kleiber.training.config import ModelConfig, TrainConfig
+
+FORMATS = ("bioD", *FORMS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Everything that decides a run; equal cells end in equal weights.
+
+    ``pools`` are the sizes that differ from the paper's (biographies), ``strings`` the sizes of
+    bioD (K, C, D, L, T, name_tokens). ``lr`` is the peak rate, or ``lr_times_width`` over the
+    width. ``tokens`` is "words", or "bytes:VOCABULARY:MERGES" with GPT-2's two files.
+    """
+
+    people: int
+    exposures: int
+    layers: int
+    width: int
+    heads: int
+    batch: int
+    seed: int = 0
+    format: str = "bioD"
+    pools: dict[str, int] = field(default_factory=dict[str, int])
+    strings: dict[str, int] = field(default_factory=dict[str, int])
+    templates: int | None = None
+    tokens: str = "words"
+    context: int | None = None
+    mlp_ratio: int = 4
+    init_scale: float = 0.6
+    lr: float | None = None
+    lr_times_width: float | None = None
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-6
+    clip: float = 1.0
+    warmup: float = 0.02
+    final_lr: float = 0.0
+    precision: str = "fp32"
+    compiled: bool | None = None
+    texts: int = 4  # fresh texts a person, to measure
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be taught."""
+        object.__setattr__(self, "betas", tuple(self.betas))
+        for name in ("people", "exposures", "batch", "texts"):
+            if getattr(self, name) < 1:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)}; at least 1 is needed.",
+                    remedy=f"Set {name} to 1 or more.",
+                )
+        if self.format not in FORMATS:
+            raise UsageError(
+                f"There is no format '{self.format}'.", remedy=f"Formats: {', '.join(FORMATS)}."
+            )
+        if (self.lr is None) == (self.lr_times_width is None):
+            raise UsageError(
+                f"lr is {self.lr} and lr_times_width {self.lr_times_width}; exactly one is needed.",
+                remedy="Give the peak rate itself, or its product with the width.",
+            )
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Cell:
+        """Return the cell of plain values, or raise for a name that no cell has."""
+        known = {one.name for one in fields(cls)}
+        strange = sorted(content.keys() - known)
+        if strange:
+            raise InputError(
+                f"A cell has no {', '.join(strange)}.", remedy=f"It has {', '.join(sorted(known))}."
+            )
+        return cls(**content)
+
+    @property
+    def name(self) -> str:
+        """A folder's name: what differs between the cells of a grid."""
+        taught = f"N{self.people}-E{self.exposures}"
+        return f"{taught}-{self.layers}x{self.width}-b{self.batch}-s{self.seed}"
+
+    @property
+    def rate(self) -> float:
+        """The peak learning rate."""
+        return self.lr if self.lr is not None else (self.lr_times_width or 0.0) / self.width
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the cell as plain values."""
+        return asdict(self)
+
+    def source(self) -> Source:
+        """Return the people and their texts; a seed has people of its own."""
+        if self.format == "bioD":
+            return Strings(self.people, **self.strings, seed=self.seed)
+        people = People(Pools.paper(**self.pools), self.people, self.seed)
+        return Biographies(people, self.format, self._tokenizer(), self.templates)
+
+    def model(self, source: Source) -> ModelConfig:
+        """Return the model's shape, with the rows that the texts use."""
+        window = source.max_length - 1 if self.context is None else self.context
+        return ModelConfig(
+            layers=self.layers,
+            width=self.width,
+            heads=self.heads,
+            vocab=source.vocab,
+            context=max(window, source.max_length),
+            mlp_ratio=self.mlp_ratio,
+            init_scale=self.init_scale,
+        )
+
+    def training(self) -> TrainConfig:
+        """Return the settings of the training."""
+        return TrainConfig(
+            lr=self.rate,
+            seed=self.seed,
+            weight_decay=self.weight_decay,
+            betas=self.betas,
+            eps=self.eps,
+            clip=self.clip,
+            warmup=self.warmup,
+            final_lr=self.final_lr,
+            precision=self.precision,
+            compiled=self.compiled,
+        )
+
+    def batches(self, source: Source) -> Windows:
+        """Return the batches that show every person ``exposures`` times."""
+        return Windows(
+            source,
+            exposures=self.exposures,
+            batch=self.batch,
+            context=self.context,
+            seed=self.seed,
+        )
+
+    def _tokenizer(self) -> Tokenizer:
+        kind, _, files = self.tokens.partition(":")
+        if kind == "words":
+            return Words()
+        vocabulary, _, merges = files.partition(":")
+        if kind == "bytes" and vocabulary and merges:
+            return BytePairs.from_files(vocabulary, merges)
+        raise UsageError(
+            f"There are no tokens '{self.tokens}'.",
+            remedy="Use words, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files.",
+        )

@@ -1,0 +1,146 @@
+"""One cell from its people to its bits: train, measure, and leave a run folder behind."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from kleiber.errors import InputError
+from kleiber.knowledge.cell import Cell
+from kleiber.knowledge.measure import Measurement, measure
+from kleiber.knowledge.texts import Source
+from kleiber.training import GPT, RunFolder, count_params, train
+from kleiber.training.memory import check_memory
+from kleiber.training.model import initialise
+
+RESULT = "capacity.json"
+GLANCE = 400  # people of a measurement on the way
+
+
+def run(
+    cell: Cell,
+    folder: RunFolder,
+    *,
+    device: str = "cpu",
+    glances: int = 0,
+    save_every: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Train a cell and measure it; yield readings as it goes and the result last.
+
+    ``glances`` measurements are taken on the way, on few people, to watch the bits rise. A folder
+    whose run has ended is measured again if its result is missing, else read.
+    """
+    if folder.done and (folder.path / RESULT).exists():
+        folder.claim(_claim(cell))
+        yield {"result": folder.read_json(RESULT)}
+        return
+    source = cell.source()
+    shape, batches = cell.model(source), cell.batches(source)
+    check_memory(shape, batch=cell.batch, window=batches.width, precision=cell.precision)
+    began = _cpu_seconds()
+    every = max(1, 100 // glances) if glances else 0
+    readings = train(
+        shape,
+        [cell.training()],
+        [batches],
+        [folder],
+        about=[{"cell": cell.to_dict()}],
+        device=device,
+        save_every=save_every,
+    )
+    wall = time.perf_counter()
+    for number, reading in enumerate(readings, 1):
+        said: dict[str, Any] = {
+            "step": reading.step,
+            "steps": reading.steps,
+            "loss": reading.losses[0],
+            "tokens_per_second": reading.tokens_per_second,
+            "seconds_left": reading.seconds_left,
+        }
+        if every and reading.model is not None and (number % every == 0 or number == 1):
+            seen = measure(reading.model, source, texts=1, most_people=GLANCE, controls=False)
+            said["bits_per_param"] = seen.bits_per_param
+            said["max_bits_per_param"] = seen.max_bits_per_param
+        yield said
+    found = measure_folder(folder, device=device)
+    result = {
+        **found,
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": _cpu_seconds() - began,
+    }
+    folder.write_json(RESULT, result)
+    yield {"result": result}
+
+
+def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:
+    """Measure the trained model in a run folder, controls with it, from its weights alone."""
+    record = folder.record()
+    if "cell" not in record:
+        raise InputError(
+            f"'{folder.path}' is a run that no people were taught in.",
+            remedy="Name a folder that kleiber know train or capacity wrote.",
+        )
+    weights = folder.read_tensors("weights.safetensors")
+    cell = Cell.of(record["cell"])
+    source = cell.source()
+    shape = cell.model(source)
+    model = GPT(shape)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise InputError(
+            f"The weights in '{folder.path}' are not of the shape that its run.json says.",
+            remedy="Train the run again in a new folder.",
+        ) from None
+    untrained = GPT(shape)
+    initialise(untrained, cell.seed)
+    found = measure(model.to(device), source, texts=cell.texts, untrained=untrained.to(device))
+    return result_row(cell, found, source, steps=record["steps"], run=folder.path.name)
+
+
+def result_row(
+    cell: Cell, found: Measurement, source: Source, *, steps: int, run: str
+) -> dict[str, Any]:
+    """Return a measured run as one row: what it was, what it stores, its controls."""
+    params = count_params(cell.model(source))
+    return {
+        "run": run,
+        "format": cell.format,
+        **found.to_dict(),
+        "share_of_max": found.share,
+        "exposures": cell.exposures,
+        "seed": cell.seed,
+        "layers": cell.layers,
+        "width": cell.width,
+        "vocab": source.vocab,
+        "embedding_share": params["embedding"] / params["total"],
+        "steps": steps,
+        "texts_per_step": cell.people * cell.exposures / steps,
+        "lr": cell.rate,
+    }
+
+
+def _claim(cell: Cell) -> dict[str, Any]:
+    """Return the record that a finished folder must hold to be this cell's."""
+    from kleiber.training.loop import record_of
+
+    source = cell.source()
+    about = {"cell": cell.to_dict()}
+    return record_of(cell.model(source), cell.training(), cell.batches(source), about)
+
+
+def _cpu_seconds() -> float:
+    """Return this process's CPU seconds and those of the compilers that it started."""
+    own, theirs = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + theirs.ru_utime + theirs.ru_stime
+
+
+def threads(count: int) -> None:
+    """Set torch's threads, which the environment alone does not on every build."""
+    torch.set_num_threads(count)
