@@ -75,10 +75,27 @@ def test_a_known_plateau_is_recovered(plateau: float) -> None:
 def test_seeds_are_one_run_and_not_three() -> None:
     one, many = fit_plateau(results(seeds=1)), fit_plateau(results(seeds=8))
     assert many.cells == one.cells == 15
-    copied = [{**row, "seed": s} for row in results(seeds=1) for s in range(50)]
-    width = math.log(one.upper / one.lower)
-    again = fit_plateau(copied)
-    assert math.log(again.upper / again.lower) == pytest.approx(width, rel=0.35)
+    assert many.upper - many.lower < one.upper - one.lower
+    copied = fit_plateau([{**row, "seed": s} for row in results(seeds=1) for s in range(50)])
+    assert (copied.value, copied.lower, copied.upper) == pytest.approx(
+        (one.value, one.lower, one.upper), rel=1e-6
+    )
+    assert copied.n == 50 * one.n
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.02])
+def test_the_interval_covers_with_a_misfit_that_seeds_share(shared: float) -> None:
+    hits = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        rows = results(1.9, noise=0.0, people=(1000,), params=tuple(60e3 / np.geomspace(0.8, 4, 6)))
+        common = {row["params"]: np.exp(shared * rng.standard_normal()) for row in rows}
+        for row in rows:
+            factor = common[row["params"]] * np.exp(0.02 * rng.standard_normal())
+            row["bits_per_param"] *= factor
+        found = fit_plateau(rows)
+        hits += found.lower <= 1.9 <= found.upper
+    assert hits >= 32
 
 
 def test_models_of_one_data_set_may_err_together() -> None:

@@ -90,6 +90,7 @@ def test_one_size_says_what_was_stored_and_that_the_plateau_is_unknown() -> None
     text = said(capacity_page(rows, date=DATE))
     assert "the most that a model stored, at 1,000 exposures 1.71 bits per parameter" in text
     assert "mean of 3 seeds, 1.70 to 1.72" in text
+    assert "– to –" not in text
     assert "The plateau is unknown" in text and "nan" not in text.lower()
 
 

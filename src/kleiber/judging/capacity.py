@@ -1,8 +1,9 @@
 """The plateau: capacity results in, the bits per parameter of an over-filled model out.
 
 The capacity law (:mod:`kleiber.laws.capacity`) is fitted by the same engine as every law. The
-seeds of one model on one data set are readings of one run: they share the law's misfit there,
-so that a cell counts once however often it was trained.
+seeds of one model on one data set are one run, their (geometric) mean: they share the law's
+misfit there. Counted as runs of their own, 3 seeds make 90 % intervals that hold 82 to 88 % where
+that misfit is as large as the seeds' noise; their means hold 88 to 95 % with it and without.
 """
 
 from __future__ import annotations
@@ -262,19 +263,27 @@ def _unknown(used: Sequence[Stored], demands: int) -> str:
 
 
 def _points(used: Sequence[Stored], cluster: Cluster) -> Points:
-    """Return the results as points of the capacity law, a cluster a run."""
+    """Return the cells' means over seeds as points of the capacity law, a cluster a run."""
+    cells: dict[tuple[int, float, float], list[Stored]] = {}
+    for row in used:
+        cells.setdefault(row.cell, []).append(row)
     named = [
-        f"{row.people:,} people" + (f", {row.params:,.0f} params" if cluster == "cell" else "")
-        for row in used
+        f"{people:,} people" + (f", {params:,.0f} params" if cluster == "cell" else "")
+        for people, params, _ in cells
     ]
     places = {name: i for i, name in enumerate(dict.fromkeys(named))}
     run = np.array([places[name] for name in named], dtype=np.int64)
     return Points(
         run=run,
         names=tuple(places),
-        params=np.array([row.params for row in used]),
-        tokens=np.array([row.demand for row in used]),
-        loss=np.array([row.bits for row in used]),
+        params=np.array([params for _, params, _ in cells]),
+        tokens=np.array([_mean([row.demand for row in seeds]) for seeds in cells.values()]),
+        loss=np.array([_mean([row.bits for row in seeds]) for seeds in cells.values()]),
         weight=run_weights(run),
-        final=np.ones(len(used), dtype=np.bool_),
+        final=np.ones(len(cells), dtype=np.bool_),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Return the geometric mean."""
+    return math.exp(sum(math.log(value) for value in values) / len(values))

@@ -21,7 +21,7 @@ from kleiber.reporting.figures import figure
 from kleiber.reporting.frame import check_target, frame, write_whole
 from kleiber.reporting.glossary import CAPACITY_TERMS, code_entries
 from kleiber.reporting.headline import strip, trust
-from kleiber.reporting.text import equation, minus, shown, span
+from kleiber.reporting.text import DASH, Shown, equation, minus, shown, span
 from kleiber.reporting.values import METHODS
 from kleiber.units import format_count
 
@@ -236,7 +236,7 @@ def _row(one: Plateau) -> dict[str, Any]:
     return {
         "exposures": f"{one.exposures:,.0f}",
         "value": shown(one.value, UNKNOWN, ".3f"),
-        "interval": span(one.lower, one.upper, NO_INTERVAL if one.known else "", ".3f"),
+        "interval": span(one.lower, one.upper, NO_INTERVAL, ".3f") if one.known else Shown(DASH),
         "share": shown(one.share, "", ".3f"),
         "sharpness": shown(one.sharpness, "", ".2f"),
         "n": f"{one.n:,}",
@@ -250,7 +250,7 @@ def _how(found: Sequence[Plateau]) -> str:
     """Return how the intervals were made."""
     methods = dict.fromkeys(METHODS[one.method] for one in found if one.method in METHODS)
     said = f"Intervals: {'; '.join(methods)}. " if methods else ""
-    return f"{said}The seeds of one model on one data set count as one run."
+    return f"{said}The seeds of one model on one data set are one run, their mean."
 
 
 def _seed(one: Plateau) -> int | str:
