@@ -27,6 +27,7 @@ VERBS = {
     "allocate": "Split a compute budget into params and tokens.",
     "backtest": "Hide a size, predict it from every part of the rest, and compare.",
     "report": "Write a fit as one page that needs no network.",
+    "know": "Measure how many bits of knowledge models store.",
     "study": "Re-make a result on real or simulated runs.",
     "demo": "Hide the largest run of the sample, predict it, and look.",
 }
@@ -63,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         code = build()(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # a reader that left is met here, not at the interpreter's end
     except CycloptsError as error:
-        help_of = " ".join(["kleiber", *[verb for verb in arguments[:1] if verb in VERBS]])
+        help_of = " ".join(["kleiber", *_verbs(arguments)])
         remedy = f"See {help_of} --help."
         return _fail(UsageError(_one_line(str(error)), remedy=remedy), wants_json)
     except KleiberError as error:
@@ -77,6 +78,16 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _fail(_of_system(error), wants_json)
     return code if isinstance(code, int) else OK
+
+
+def _verbs(arguments: Sequence[str]) -> list[str]:
+    """Return the verb that was asked for, and its own verb where it has some."""
+    found = [verb for verb in arguments[:1] if verb in VERBS]
+    if found == ["know"]:
+        from kleiber.cli.know import VERBS as OF_KNOW
+
+        found += [verb for verb in arguments[1:2] if verb in OF_KNOW]
+    return found
 
 
 def _of_system(error: OSError) -> InputError:

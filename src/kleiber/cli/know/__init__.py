@@ -1,0 +1,17 @@
+"""kleiber know: synthetic people, what models store of them, and how large a model must be."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+VERBS = {
+    "make": "Write people and their texts as JSON lines.",
+    "train": "Teach one model one set of people.",
+    "measure": "Measure the bits that a trained model stores.",
+    "capacity": "Train and measure a preset's grid, and fit the plateau of bits per parameter.",
+    "size": "Say how large a model must be for so many bits, or what a model can hold.",
+}
+
+know = App(name="know")
+for _name, _said in VERBS.items():
+    know.command(f"kleiber.cli.know.{_name}:{_name}", name=_name, help=_said)

@@ -1,0 +1,138 @@
+"""kleiber know capacity: a grid of models, their bits, and the plateau."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kleiber.cli.know.options import Changes
+from kleiber.cli.output import command, print_json, say
+
+if TYPE_CHECKING:
+    from kleiber.judging.capacity import Plateau
+
+
+def capacity(
+    *,
+    preset: str = "cpu",
+    out: str = "kleiber-capacity",
+    seeds: int | None = None,
+    changes: Changes | None = None,
+    jobs: int | None = None,
+    device: str = "cpu",
+    glances: int = 0,
+    level: float = 0.9,
+    json: bool = False,
+) -> None:
+    """Train and measure a preset's grid, and fit the plateau of bits per parameter.
+
+    Finished runs in the folder are kept and unfinished ones go on, so the same command resumes.
+
+    Parameters
+    ----------
+    preset
+        A preset's name, or a TOML file of your own.
+    out
+        Folder of the runs, the table, the picture and the page.
+    seeds
+        Seeds of every cell; each has people, order and initialisation of its own.
+    jobs
+        Trainings at once [default: one a core].
+    device
+        Where to train: cpu or cuda.
+    glances
+        Measurements on the way, to watch the bits rise.
+    level
+        Coverage of the intervals.
+    json
+        Print one JSON object instead of text.
+    """
+    from kleiber.cli.know.watch import train_cells
+    from kleiber.judging.capacity import fit_plateaus
+    from kleiber.knowledge.preset import preset as named
+
+    chosen = named(preset)
+    cells = chosen.cells(seeds=seeds, **(changes or Changes()).settings())
+    folder = Path(out)
+    folders = [folder / cell.name for cell in cells]
+    rows = train_cells(cells, folders, jobs=jobs, device=device, glances=glances, quiet=json)
+    sizes = {(row["people"], row["params"]) for row in rows}
+    plateaus = fit_plateaus(rows, level=level)
+    _leave(folder, rows, plateaus)
+    if json:
+        print_json(
+            {
+                "schema": "kleiber.capacity/1",
+                "preset": chosen.name,
+                "runs": rows,
+                **(_plateau_of(plateaus) if len(sizes) > 1 else {}),
+                "command": command(),
+            }
+        )
+        return
+    print(table(rows))
+    if len(sizes) > 1:
+        for plateau in plateaus:
+            print(plateau.text())
+    say(f"wrote {folder / 'capacity.html'}")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return measured runs as lines, seeds of one cell with their mean and spread."""
+    head = (
+        f"{'people':>8}{'params':>10}{'exposures':>10}{'steps':>9}{'seed':>5}"
+        f"{'bits/param':>12}{'of data':>9}{'accuracy':>9}{'unseen':>8}{'random':>8}"
+    )
+    lines = [
+        f"{row['people']:>8,}{row['params']:>10,}{row['exposures']:>10,}{row['steps']:>9,}"
+        f"{row['seed']:>5}{row['bits_per_param']:>12.3f}{row['max_bits_per_param']:>9.2f}"
+        f"{row['accuracy']:>9.1%}{row['controls'].get('unseen', float('nan')):>8.2f}"
+        f"{row['controls'].get('random', float('nan')):>8.2f}"
+        for row in rows
+    ]
+    return "\n".join([head, *lines, *_means(rows)])
+
+
+def _means(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the mean over seeds of every cell that has several."""
+    import numpy as np
+
+    cells: dict[tuple[int, int, int], list[float]] = {}
+    for row in rows:
+        cell = (row["people"], row["params"], row["exposures"])
+        cells.setdefault(cell, []).append(row["bits_per_param"])
+    return [
+        f"mean of {len(bits)} seeds at {people:,} people, {params:,} params, {exposures:,} "
+        f"exposures: {np.mean(bits):.3f} bits/param, standard deviation {np.std(bits, ddof=1):.3f}"
+        for (people, params, exposures), bits in cells.items()
+        if len(bits) > 1
+    ]
+
+
+def _plateau_of(plateaus: tuple[Plateau, ...]) -> dict[str, Any]:
+    """Return the plateau at most exposures, and all of them where there are several."""
+    found: dict[str, Any] = {"plateau": plateaus[0].to_dict()}
+    if len(plateaus) > 1:
+        found["plateaus"] = [plateau.to_dict() for plateau in plateaus]
+    return found
+
+
+def _leave(folder: Path, rows: list[dict[str, Any]], plateaus: tuple[Plateau, ...]) -> None:
+    """Write the table as JSON lines, and the picture and the page where they can be drawn."""
+    import json
+
+    from kleiber.errors import MissingExtraError
+    from kleiber.fitting.store import plain
+
+    lines = "".join(json.dumps(plain(row)) + "\n" for row in rows)
+    (folder / "capacity.jsonl").write_text(lines, encoding="utf-8")
+    try:
+        from kleiber.charts.capacity import draw_capacity
+        from kleiber.charts.save import save_chart
+        from kleiber.reporting.capacity import capacity_page
+
+        save_chart(draw_capacity(rows, plateaus), folder / "capacity.svg")
+        page = capacity_page(rows, plateaus, command=command())
+        (folder / "capacity.html").write_text(page, encoding="utf-8")
+    except MissingExtraError as error:
+        say(f"no picture: {error}")

@@ -1,0 +1,70 @@
+"""What may be changed of a preset's cells, the same for every verb that trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from cyclopts import Parameter
+
+from kleiber.errors import UsageError
+from kleiber.units import parse_count
+
+if TYPE_CHECKING:
+    from kleiber.knowledge.cell import Cell
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Changes:
+    """What replaces a preset's settings."""
+
+    people: str | None = None
+    "People to teach, such as 1000 or 10K; several with commas."
+    width: str | None = None
+    "Width of the model; several with commas."
+    exposures: str | None = None
+    "Times that each person is seen; several with commas."
+    layers: int | None = None
+    "Layers of the model."
+    heads: int | None = None
+    "Heads of the attention."
+    batch: int | None = None
+    "Windows a step."
+    lr: float | None = None
+    "Peak learning rate."
+    format: Literal["bioD", "bioS", "bioS-simple", "bioR"] | None = None
+    "Format of the texts."
+    tokens: str | None = None
+    "words, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files."
+    precision: Literal["fp32", "bf16"] | None = None
+    "Precision of the products."
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that were given, by their names in a cell."""
+        given = {
+            name: getattr(self, name)
+            for name in ("layers", "heads", "batch", "lr", "format", "tokens", "precision")
+        }
+        for name in ("people", "width", "exposures"):
+            said = getattr(self, name)
+            given[name] = None if said is None else _counts(said, f"--{name}")
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def only(cells: list[Cell], verb: str) -> Cell:
+    """Return the one cell there is, or raise."""
+    if len(cells) != 1:
+        raise UsageError(
+            f"kleiber know {verb} is for one model, and {len(cells)} were asked for.",
+            remedy="Give one --people, --width and --exposures, or use kleiber know capacity.",
+        )
+    return cells[0]
+
+
+def _counts(text: str, option: str) -> int | list[int]:
+    """Return whole numbers from text such as "1000,10K"."""
+    found = [parse_count(part) for part in text.split(",")]
+    if any(value != int(value) for value in found):
+        raise UsageError(f"{option} is {text}; whole numbers are expected.", remedy="Correct it.")
+    return int(found[0]) if len(found) == 1 else [int(value) for value in found]
