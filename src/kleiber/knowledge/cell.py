@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from kleiber.errors import InputError, UsageError
@@ -16,6 +17,8 @@ from kleiber.knowledge.tokens import BytePairs, Tokenizer, Words
 from kleiber.training.config import ModelConfig, TrainConfig
 
 FORMATS = ("bioD", *FORMS)
+LIGHT = 200  # tokens a step up to which cells are stacked
+LIGHT_TEXT = 20  # tokens of a text that has its window to itself, about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,3 +158,18 @@ class Cell:
             f"There are no tokens '{self.tokens}'.",
             remedy="Use words, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files.",
         )
+
+
+def stacks(cells: Sequence[Cell]) -> list[list[int]]:
+    """Return which cells to train together: those that differ in seed or rate and step lightly.
+
+    A step of few tokens spends its time on being a step, which a stack does once for all; a step
+    of many does not, and its seeds are better trained side by side.
+    """
+    groups: dict[str, list[int]] = {}
+    for number, cell in enumerate(cells):
+        light = cell.batch * (cell.context or LIGHT_TEXT) <= LIGHT
+        alone = "" if light else f"{number}"
+        shape = replace(cell, seed=0, lr=1.0, lr_times_width=None)
+        groups.setdefault(f"{shape}{alone}", []).append(number)
+    return list(groups.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -22,58 +22,70 @@ GLANCE = 400  # people of a measurement on the way
 
 
 def run(
-    cell: Cell,
-    folder: RunFolder,
+    cells: Sequence[Cell],
+    folders: Sequence[RunFolder],
     *,
     device: str = "cpu",
     glances: int = 0,
     save_every: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Train a cell and measure it; yield readings as it goes and the result last.
+    """Train cells of one shape as one stack and measure each; yield readings, then the results.
 
-    ``glances`` measurements are taken on the way, on few people, to watch the bits rise. A folder
-    whose run has ended is measured again if its result is missing, else read.
+    Every event says whose it is by ``number``; a reading is of the first cell. ``glances``
+    measurements of it are taken on the way, on few people, to watch the bits rise. A folder whose
+    run has ended is measured again if its result is missing, else read.
     """
-    if folder.done and (folder.path / RESULT).exists():
-        folder.claim(_claim(cell))
-        yield {"result": folder.read_json(RESULT)}
+    if all(folder.done for folder in folders):
+        for number, (cell, folder) in enumerate(zip(cells, folders, strict=True)):
+            folder.claim(_claim(cell))
+            known = (folder.path / RESULT).exists()
+            result = folder.read_json(RESULT) if known else measure_folder(folder, device=device)
+            yield {"number": number, "result": result}
         return
-    source = cell.source()
-    shape, batches = cell.model(source), cell.batches(source)
-    check_memory(shape, batch=cell.batch, window=batches.width, precision=cell.precision)
-    began = _cpu_seconds()
+    sources = [cell.source() for cell in cells]
+    shape = cells[0].model(sources[0])
+    batches = [cell.batches(source) for cell, source in zip(cells, sources, strict=True)]
+    check_memory(
+        shape,
+        batch=cells[0].batch,
+        window=batches[0].width,
+        precision=cells[0].precision,
+        at_once=len(cells),
+    )
+    began, wall = _cpu_seconds(), time.perf_counter()
     every = max(1, 100 // glances) if glances else 0
     readings = train(
         shape,
-        [cell.training()],
-        [batches],
-        [folder],
-        about=[{"cell": cell.to_dict()}],
+        [cell.training() for cell in cells],
+        batches,
+        folders,
+        about=[{"cell": cell.to_dict()} for cell in cells],
         device=device,
         save_every=save_every,
     )
-    wall = time.perf_counter()
-    for number, reading in enumerate(readings, 1):
+    for count, reading in enumerate(readings, 1):
         said: dict[str, Any] = {
+            "number": 0,
             "step": reading.step,
             "steps": reading.steps,
             "loss": reading.losses[0],
             "tokens_per_second": reading.tokens_per_second,
             "seconds_left": reading.seconds_left,
         }
-        if every and reading.model is not None and (number % every == 0 or number == 1):
-            seen = measure(reading.model, source, texts=1, most_people=GLANCE, controls=False)
+        if every and reading.model is not None and (count % every == 0 or count == 1):
+            seen = measure(reading.model, sources[0], texts=1, most_people=GLANCE, controls=False)
             said["bits_per_param"] = seen.bits_per_param
             said["max_bits_per_param"] = seen.max_bits_per_param
         yield said
-    found = measure_folder(folder, device=device)
-    result = {
-        **found,
+    spent = {
+        "stack": len(cells),
         "seconds": time.perf_counter() - wall,
-        "cpu_seconds": _cpu_seconds() - began,
+        "cpu_seconds": (_cpu_seconds() - began) / len(cells),
     }
-    folder.write_json(RESULT, result)
-    yield {"result": result}
+    for number, folder in enumerate(folders):
+        result = {**measure_folder(folder, device=device), **spent}
+        folder.write_json(RESULT, result)
+        yield {"number": number, "result": result}
 
 
 def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:

@@ -1,29 +1,35 @@
-"""A process that trains and measures one cell: ``python -m kleiber.knowledge.worker``.
+"""A process that trains and measures cells: ``python -m kleiber.knowledge.worker``.
 
 It is started with the environment of ``training.machine`` and says what happens as one JSON
-object a line on stdout; an error is ``{"error": {...}}``, the shape of every ``--json``.
+object a line on stdout; an error is ``{"error": {...}}``, the shape of every ``--json``. Where its
+stdin is a pipe, it ends when that closes: whoever started it is gone, and nobody hears the rest.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
+import threading
 from pathlib import Path
 
 from kleiber.errors import KleiberError
 
 
 def main(arguments: list[str]) -> int:
-    """Train the cell of ``FOLDER CELL_JSON THREADS GLANCES DEVICE``."""
+    """Train the cells of ``JOB``: a JSON object of cells, folders, threads, glances, device."""
     from kleiber.knowledge.cell import Cell
     from kleiber.knowledge.experiment import run, threads
     from kleiber.training import RunFolder
 
-    path, cell, count, glances, device = arguments
-    threads(int(count))
+    _end_with_caller()
+    job = json.loads(arguments[0])
+    threads(job["threads"])
     try:
-        wanted = Cell.of(json.loads(cell))
-        for said in run(wanted, RunFolder(Path(path)), device=device, glances=int(glances)):
+        cells = [Cell.of(cell) for cell in job["cells"]]
+        folders = [RunFolder(Path(folder)) for folder in job["folders"]]
+        for said in run(cells, folders, device=job["device"], glances=job["glances"]):
             print(json.dumps(said), flush=True)
     except KleiberError as error:
         print(json.dumps(error.to_dict()), flush=True)
@@ -31,6 +37,18 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _end_with_caller() -> None:
+    """End this process when the pipe on its stdin closes; the run's folder can go on from there."""
+    if not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        return
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -32,22 +32,32 @@ def train_cells(
     Finished cells are read, unfinished ones go on. The first error is raised when all others
     have ended, so that nothing is lost.
     """
+    from kleiber.knowledge.cell import stacks
     from kleiber.launching import Job, run_local
     from kleiber.training.machine import cores, environment
 
-    at_once = min(len(cells), jobs or (cores() if device == "cpu" else 1))
-    threads = max(1, cores() // max(1, at_once)) if len(cells) > 1 else cores()
+    groups = stacks(cells)
+    at_once = min(len(groups), jobs or (cores() if device == "cpu" else 1))
+    threads = max(1, cores() // max(1, at_once)) if len(groups) > 1 else cores()
     if device == "cpu" and max(cell.width for cell in cells) <= ONE_THREAD:
         threads = 1
     started = [
-        Job(_command(cell, folder, threads, glances, device), environment(threads))
-        for cell, folder in zip(cells, folders, strict=True)
+        Job(
+            _command(
+                [cells[i] for i in group], [folders[i] for i in group], threads, glances, device
+            ),
+            environment(threads),
+        )
+        for group in groups
     ]
     results: dict[int, dict[str, Any]] = {}
     errors: list[dict[str, str]] = []
     screen = Screen([cell.name for cell in cells], quiet=quiet)
     try:
-        for number, event in run_local(started, at_once=at_once):
+        for job, event in run_local(started, at_once=at_once):
+            number = groups[job][event.get("number", 0)]
+            if "started" in event:
+                continue
             if "result" in event:
                 results[number] = event["result"]
             if "error" in event:
@@ -63,10 +73,17 @@ def train_cells(
 ONE_THREAD = 64  # up to this width a second thread costs more than it brings
 
 
-def _command(cell: Cell, folder: Path, threads: int, glances: int, device: str) -> list[str]:
-    settings = json.dumps(cell.to_dict())
-    worker = [sys.executable, "-m", "kleiber.knowledge.worker"]
-    return [*worker, str(folder), settings, str(threads), str(glances), device]
+def _command(
+    cells: Sequence[Cell], folders: Sequence[Path], threads: int, glances: int, device: str
+) -> list[str]:
+    job = {
+        "cells": [cell.to_dict() for cell in cells],
+        "folders": [str(folder) for folder in folders],
+        "threads": threads,
+        "glances": glances,
+        "device": device,
+    }
+    return [sys.executable, "-m", "kleiber.knowledge.worker", json.dumps(job)]
 
 
 class Screen:
