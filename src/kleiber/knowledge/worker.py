@@ -14,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
-from kleiber.errors import KleiberError
+from kleiber.errors import InputError, KleiberError
 
 
 def main(arguments: list[str]) -> int:
@@ -34,6 +34,16 @@ def main(arguments: list[str]) -> int:
     except KleiberError as error:
         print(json.dumps(error.to_dict()), flush=True)
         return 1
+    except BrokenPipeError:  # the caller went away between two lines
+        os._exit(1)
+    except OSError as error:
+        what = f"'{error.filename}'" if error.filename else "A file"
+        refused = InputError(
+            f"{what} cannot be used: {error.strerror or error}.",
+            remedy="Check the path, its permissions and the space on the disk.",
+        )
+        print(json.dumps(refused.to_dict()), flush=True)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0
@@ -41,11 +51,12 @@ def main(arguments: list[str]) -> int:
 
 def _end_with_caller() -> None:
     """End this process when the pipe on its stdin closes; the run's folder can go on from there."""
-    if not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):  # not through sys.stdin, whose lock would hang the way out
+            pass
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
