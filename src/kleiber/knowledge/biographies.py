@@ -123,6 +123,16 @@ class Biographies:
         return 0.0
 
     @property
+    def entries(self) -> int:
+        """None: all values are known beforehand."""
+        return 0
+
+    @property
+    def fixed_texts(self) -> int:
+        """Texts of a person: one in bioS-simple, 40 in bioR, a fresh one an exposure in bioS."""
+        return {"bioS": 0, "bioS-simple": 1, "bioR": REWRITES}[self.form]
+
+    @property
     def mean_length(self) -> float:
         """Tokens in a text on average over all people that the pools can make."""
         return self.lengths.mean

@@ -10,32 +10,30 @@ and the pronoun; bioD: all K), p3 a value's first chunk. Then ::
     R               their sum over all parameters
 
 Sums, never means; a bad model's bits are negative. What a perfect model would have is R^max.
-The working city tells the employer, so it is never counted and, where its sentence comes before
-the employer's, its nats are added to the employer's; by default no text is of that order.
+The working city tells the employer, so it is never counted: texts are read with the employer's
+sentence first or, where a person's texts are fixed, as they were taught, and then a city that comes
+first is read as a part of the employer (log2 263 is H(city) + H(employer | city)).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
+from kleiber.knowledge.reading import Nats, nats_of
 from kleiber.knowledge.texts import NAME, Source, Texts
 from kleiber.training import GPT
 
-Nats = Callable[[Texts], tuple[NDArray[np.float64], NDArray[np.bool_]]]
-"""Texts to each token's nats and whether it is the most likely one; 0 and True at separators."""
-
 LN2 = math.log(2)
-FRESH = 1_000_000  # exposures from here on were never trained on
-ROWS = 256  # texts a forward pass
+FRESH = 1_000_000  # exposures from here on were never trained on; a multiple of bioR's 40
+PART = 4096  # texts made at a time
 UNCOUNTED = "work_city"
+Terms = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -45,18 +43,21 @@ class Score:
     name: float  # p1
     values: float  # p2, summed over a person's values
     first: float  # p3, mean over values; NaN where values are not of chunks
-    accuracy: dict[
-        str, float
-    ]  # share of people whose whole value is decoded greedily, by attribute
+    accuracy: Terms  # share of people whose whole value is decoded greedily, by attribute
     people: int
     texts: int  # a person
-    error: float  # standard error of name + values, in nats a person
-    clipped_bits: float  # mean over people of max(0, name and value bits)
+    error_bits: float  # standard error of all people's stored bits
+    clipped: Terms  # bits a person without any below 0: of names, of values, of both together
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Stored bits of one run, split into terms, with controls; R in bits a parameter."""
+    """Stored bits of one run, split into terms, with controls; R in bits a parameter.
+
+    ``controls`` are sums, ``control_terms`` the same split into name, value and diversity, all in
+    bits a parameter. In ``controls_clipped``, and in the terms that end in ``_clipped``, no person
+    counts below 0.
+    """
 
     people: int
     params: int
@@ -67,9 +68,10 @@ class Measurement:
     value_bits: float
     diversity_bits: float
     accuracy: float
-    accuracy_by_attribute: dict[str, float]
-    controls: dict[str, float] = field(default_factory=dict[str, float])
-    controls_clipped: dict[str, float] = field(default_factory=dict[str, float])
+    accuracy_by_attribute: Terms
+    controls: Terms = field(default_factory=dict[str, float])
+    controls_clipped: Terms = field(default_factory=dict[str, float])
+    control_terms: dict[str, Terms] = field(default_factory=dict[str, Terms])
     texts: int = 0
 
     @property
@@ -96,7 +98,7 @@ def measure(
     Parameters
     ----------
     texts
-        Fresh texts a person; their spread gives the standard error.
+        Texts a person, fresh ones where the format has them; their spread gives the standard error.
     most_people
         People to read at most; of a larger set an even sample, whose spread is in the error.
     untrained
@@ -105,50 +107,49 @@ def measure(
         Whether to measure them: an oracle (R = R^max), the untrained model (about 0 or below),
         and strangers (at or below 0; above +.05 means that something leaks).
     """
-    ids = _sample(source.count, most_people)
+    ids = sample(source.count, most_people)
     score = score_texts(nats_of(model), source, ids, texts=texts)
     params = sum(p.numel() for p in model.parameters())
     bits = stored_bits(source, score)
-    found: dict[str, float] = {}
-    clipped: dict[str, float] = {}
-    if controls:
-        found["oracle"] = sum(stored_bits(source, oracle(source)).values()) / params
-        strangers = source.strangers(_spare_names(source, len(ids)))
-        for name, other, whom in (("random", untrained, ids), ("unseen", model, strangers)):
-            if other is None or not len(whom):
-                continue
-            seen = score_texts(nats_of(other), source, whom, texts=1)
-            found[name] = sum(stored_bits(source, seen).values()) / params
-            clipped[name] = source.count * seen.clipped_bits / params
     accuracy = {k: v for k, v in score.accuracy.items() if k != UNCOUNTED}
+    found = _controls(model, source, ids, untrained) if controls else {}
+    terms = {name: _over(one, params) for name, one in found.items()}
+    clipped = [name for name in terms if name.endswith("_clipped")]
+    together = {name: terms[name].pop("person") for name in clipped}
     return Measurement(
         people=source.count,
         params=params,
         bits_per_param=sum(bits.values()) / params,
         max_bits_per_param=max_bits(source) / params,
-        standard_error=source.count * score.error / LN2 / params,
+        standard_error=score.error_bits / params,
         name_bits=bits["name"],
         value_bits=bits["value"],
         diversity_bits=bits["diversity"],
         accuracy=float(np.mean(list(accuracy.values()))),
         accuracy_by_attribute=accuracy,
-        controls=found,
-        controls_clipped=clipped,
-        texts=texts,
+        controls={name: _total(name, one) for name, one in terms.items() if name not in clipped},
+        controls_clipped={name.removesuffix("_clipped"): v for name, v in together.items()},
+        control_terms=terms,
+        texts=score.texts,
     )
 
 
-def stored_bits(source: Source, score: Score) -> dict[str, float]:
+def stored_bits(source: Source, score: Score) -> Terms:
     """Return the stored bits of Definition 4.3 by term."""
     diversity = 0.0
-    if not math.isnan(score.first):
-        strings = _dictionary_entries(source)
-        diversity = source.diversity_bits - strings * score.first / LN2
+    if source.entries:
+        diversity = source.diversity_bits - source.entries * score.first / LN2
     return {
         "name": source.count * (source.name_bits - score.name / LN2),
         "value": source.count * (source.value_bits - score.values / LN2),
         "diversity": diversity,
     }
+
+
+def clipped_bits(source: Source, score: Score) -> Terms:
+    """Return the stored bits without anything below 0: by term, and of each person as a whole."""
+    bits = {name: source.count * each for name, each in score.clipped.items()}
+    return {**bits, "diversity": max(0.0, stored_bits(source, score)["diversity"])}
 
 
 def max_bits(source: Source) -> float:
@@ -159,18 +160,20 @@ def max_bits(source: Source) -> float:
 
 def oracle(source: Source) -> Score:
     """Return the score of a perfect model: it knows whom there is, not who comes next."""
-    by_chunks = _by_chunks(source)
-    accuracy = dict.fromkeys(source.attributes, 1.0)
-    known = source.name_bits - math.log2(source.count) + source.value_bits
+    name = source.name_bits - math.log2(source.count)
     return Score(
         name=math.log(source.count),
         values=0.0,
-        first=0.0 if by_chunks else math.nan,
-        accuracy=accuracy,
+        first=0.0 if source.entries else math.nan,
+        accuracy=dict.fromkeys(source.attributes, 1.0),
         people=source.count,
         texts=1,
-        error=0.0,
-        clipped_bits=known,
+        error_bits=0.0,
+        clipped={
+            "name": name,
+            "value": source.value_bits,
+            "person": name + source.value_bits,
+        },
     )
 
 
@@ -180,91 +183,101 @@ def score_texts(
     ids: NDArray[np.int64],
     *,
     texts: int = 1,
-    employer_first: bool = True,
+    employer_first: bool | None = None,
     add_city: bool = True,
 ) -> Score:
     """Read texts of some people and return their mean nats.
 
+    ``employer_first`` None puts the employer first unless a person's texts are fixed.
     ``employer_first=False`` with ``add_city=False`` is the naive reading, in which the working
     city gives the employer away.
     """
-    name = np.zeros((texts, len(ids)))
-    values = np.zeros((texts, len(ids)))
-    first, right = np.zeros(texts), np.zeros((texts, len(source.attributes)))
+    ahead = not source.fixed_texts if employer_first is None else employer_first
+    texts = min(texts, source.fixed_texts) if source.fixed_texts else texts
+    name, values, first = np.zeros((3, texts, len(ids)))
+    right = np.zeros(len(source.attributes))
     for draw in range(texts):
         for part in _parts(len(ids)):
-            read = source.texts(ids[part], FRESH + draw, employer_first=employer_first)
+            read = source.texts(ids[part], FRESH + draw, employer_first=ahead)
             nat, best = nats(read)
-            name[draw, part], values[draw, part] = _by_person(source, read, nat, add_city)
-            first[draw] += nat[read.kinds == 2].sum() if _by_chunks(source) else 0.0
-            right[draw] += _right(source, read, best)
-    per_text = name + values
-    spread = per_text.mean(axis=1).std(ddof=1) / math.sqrt(texts) if texts > 1 else math.nan
-    missing = 1 - len(ids) / source.count if len(ids) < source.count else 0.0
-    sampled = per_text.mean(axis=0).std(ddof=1) * math.sqrt(missing / len(ids))
-    chunks = len(ids) * len(source.attributes)
-    bits = source.name_bits + source.value_bits - per_text.mean(axis=0) / LN2
+            name[draw, part] = _sums(read, nat, read.kinds == NAME)
+            values[draw, part] = _sums(read, nat, _counted(source, read, add_city))
+            if source.entries:
+                first[draw, part] = _sums(read, nat, read.kinds == source.kinds.index("first"))
+            right += _right(source, read, best)
+    first /= max(1, len(source.attributes))
+    each = name + values + first * source.entries / source.count
     return Score(
         name=float(name.mean()),
         values=float(values.mean()),
-        first=float(first.mean()) / chunks if _by_chunks(source) else math.nan,
-        accuracy={
-            attribute: float(share)
-            for attribute, share in zip(
-                source.attributes, right.mean(axis=0) / len(ids), strict=True
-            )
-        },
+        first=float(first.mean()) if source.entries else math.nan,
+        accuracy=dict(zip(source.attributes, (right / (texts * len(ids))).tolist(), strict=True)),
         people=len(ids),
         texts=texts,
-        error=math.hypot(spread, sampled),
-        clipped_bits=float(np.maximum(bits, 0).mean()),
+        error_bits=source.count * _error(each, source) / LN2,
+        clipped=_clipped(source, name.mean(axis=0), values.mean(axis=0)),
     )
 
 
-def nats_of(model: GPT, *, rows: int = ROWS) -> Nats:
-    """Return how a model reads texts: teacher-forced, each text by itself after its separator."""
-    device = next(model.parameters()).device
-
-    @torch.no_grad()
-    def read(texts: Texts) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        nats = np.zeros(len(texts.tokens))
-        best = np.ones(len(texts.tokens), dtype=bool)
-        lengths = texts.lengths
-        for start in range(0, len(texts), rows):
-            these = slice(start, min(start + rows, len(texts)))
-            wide = int(lengths[these].max())
-            inside = np.arange(wide) < lengths[these, None]
-            padded = np.zeros(inside.shape, dtype=np.int64)
-            whole = slice(texts.starts[these.start], texts.starts[these.stop])
-            padded[inside] = texts.tokens[whole]
-            tokens_BT = torch.from_numpy(padded).to(device)
-            logits_BTV = model(tokens_BT[:, :-1]).float()
-            loss_BT = F.cross_entropy(
-                logits_BTV.transpose(1, 2), tokens_BT[:, 1:], reduction="none"
-            )
-            hit_BT = logits_BTV.argmax(-1) == tokens_BT[:, 1:]
-            nats[whole] = _shifted(loss_BT.double().cpu().numpy(), 0.0)[inside]
-            best[whole] = _shifted(hit_BT.cpu().numpy(), True)[inside]
-        return nats, best
-
-    return read
+def sample(count: int, most: int) -> NDArray[np.int64]:
+    """Return all people, or an even sample; who a number is was drawn by hash."""
+    if count <= most:
+        return np.arange(count)
+    return np.linspace(0, count - 1, most).astype(np.int64)
 
 
-def _by_person(
-    source: Source, texts: Texts, nats: NDArray[np.float64], add_city: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each text's nats over its name and over its counted values."""
-    starts = texts.starts[:-1]
-    name = np.add.reduceat(np.where(texts.kinds == NAME, nats, 0.0), starts)
+def _controls(
+    model: GPT, source: Source, ids: NDArray[np.int64], untrained: GPT | None
+) -> dict[str, Terms]:
+    """Return the bits of every control by term, those of models also without any below 0."""
+    found = {"oracle": stored_bits(source, oracle(source))}
+    strangers = source.strangers(_spare_names(source, len(ids)))
+    for name, other, whom in (("random", untrained, ids), ("unseen", model, strangers)):
+        if other is not None and len(whom):
+            score = score_texts(nats_of(other), source, whom)
+            found[name] = stored_bits(source, score)
+            found[f"{name}_clipped"] = clipped_bits(source, score)
+    return found
+
+
+def _total(control: str, terms: Terms) -> float:
+    """Return a control's sum.
+
+    The strings that values are made of are the same for strangers, and a model that knows them
+    leaks nothing: the diversity term of "unseen" is shown, and not counted.
+    """
+    left_out = terms["diversity"] if control == "unseen" else 0.0
+    return sum(terms.values()) - left_out
+
+
+def _over(bits: Terms, params: int) -> Terms:
+    return {name: value / params for name, value in bits.items()}
+
+
+def _sums(texts: Texts, nats: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return each text's nats over the marked tokens."""
+    return np.add.reduceat(np.where(which, nats, 0.0), texts.starts[:-1])
+
+
+def _counted(source: Source, texts: Texts, add_city: bool) -> NDArray[np.bool_]:
+    """Mark the tokens of values that count: all but the working city's, unless it tells."""
     counted = texts.kinds > NAME
-    if UNCOUNTED in source.kinds:
-        city = texts.kinds == source.kinds.index(UNCOUNTED)
-        counted &= ~city
-        if add_city:
-            employer = texts.kinds == source.kinds.index("employer")
-            ahead = _first_place(texts, city) < _first_place(texts, employer)
-            counted |= city & np.repeat(ahead, texts.lengths)
-    return name, np.add.reduceat(np.where(counted, nats, 0.0), starts)
+    if UNCOUNTED not in source.kinds:
+        return counted
+    city = texts.kinds == source.kinds.index(UNCOUNTED)
+    if not add_city:
+        return counted & ~city
+    return counted & ~(city & ~np.repeat(city_first(source, texts), texts.lengths))
+
+
+def city_first(source: Source, texts: Texts) -> NDArray[np.bool_]:
+    """Return whether each text tells the working city before the employer."""
+    city, employer = (
+        np.where(texts.kinds == source.kinds.index(part), np.arange(len(texts.kinds)), 2**62)
+        for part in (UNCOUNTED, "employer")
+    )
+    starts = texts.starts[:-1]
+    return np.minimum.reduceat(city, starts) < np.minimum.reduceat(employer, starts)
 
 
 def _right(source: Source, texts: Texts, best: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -281,39 +294,35 @@ def _right(source: Source, texts: Texts, best: NDArray[np.bool_]) -> NDArray[np.
     return (wrong.reshape(len(texts), attributes) == 0).sum(axis=0).astype(float)
 
 
-def _first_place(texts: Texts, which: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the place of each text's first marked token."""
-    places = np.where(which, np.arange(len(which)), len(which))
-    return np.minimum.reduceat(places, texts.starts[:-1])
+def _error(nats: NDArray[np.float64], source: Source) -> float:
+    """Return the standard error of a mean over people and texts, both maybe not all there are.
+
+    ``nats`` is [texts, people]. NaN where one text was read of many, or one person.
+    """
+    texts, people = nats.shape
+    unread = 1 - texts / source.fixed_texts if source.fixed_texts else 1.0
+    missing = max(0.0, 1 - people / source.count)
+    error = 0.0
+    for means, share in ((nats.mean(axis=1), unread), (nats.mean(axis=0), missing)):
+        if share:
+            spread = float(means.std(ddof=1)) if len(means) > 1 else math.nan
+            error = math.hypot(error, spread * math.sqrt(share / len(means)))
+    return error
 
 
-def _shifted(read: NDArray[Any], first: Any) -> NDArray[Any]:
-    """Return what was read of each next token at that token's own place."""
-    return np.concatenate([np.full((len(read), 1), first), read], axis=1)
+def _clipped(source: Source, name: NDArray[np.float64], values: NDArray[np.float64]) -> Terms:
+    """Return the mean bits a person, none below 0, of the nats of people's names and values."""
+    of_name = source.name_bits - name / LN2
+    of_values = source.value_bits - values / LN2
+    kept = {"name": of_name, "value": of_values, "person": of_name + of_values}
+    return {term: float(np.maximum(bits, 0).mean()) for term, bits in kept.items()}
 
 
-def _parts(count: int, size: int = 4096) -> Iterator[slice]:
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
-
-
-def _sample(count: int, most: int) -> NDArray[np.int64]:
-    """Return all people, or an even sample; who a number is was drawn by hash."""
-    if count <= most:
-        return np.arange(count)
-    return np.linspace(0, count - 1, most).astype(np.int64)
+def _parts(count: int) -> Iterator[slice]:
+    for start in range(0, count, PART):
+        yield slice(start, min(start + PART, count))
 
 
 def _spare_names(source: Source, wanted: int) -> int:
     """Return how many strangers there are, up to those wanted."""
     return max(0, min(wanted, round(2**source.name_bits) - source.count))
-
-
-def _by_chunks(source: Source) -> bool:
-    """Whether values are chunks of strings from sets that the model has to learn (bioD)."""
-    return "first" in source.kinds
-
-
-def _dictionary_entries(source: Source) -> int:
-    """Return K D, the strings of all attributes' sets."""
-    return len(source.attributes) * int(getattr(source, "D", 0))

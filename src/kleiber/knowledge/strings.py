@@ -85,6 +85,16 @@ class Strings:
         return self.K * self.D * (self.L * math.log2(self.T) - math.log2(self.D))
 
     @property
+    def entries(self) -> int:
+        """K D, the strings of all dictionaries."""
+        return self.K * self.D
+
+    @property
+    def fixed_texts(self) -> int:
+        """None: the order of attributes is drawn anew at every exposure."""
+        return 0
+
+    @property
     def mean_length(self) -> float:
         """Tokens in a text; all are of one length."""
         return float(self.max_length)

@@ -96,6 +96,16 @@ class Source(Protocol):
         ...
 
     @property
+    def entries(self) -> int:
+        """Strings of all those sets, K D; 0 where the pools are given."""
+        ...
+
+    @property
+    def fixed_texts(self) -> int:
+        """Texts that a person has; 0 where every exposure has one of its own."""
+        ...
+
+    @property
     def mean_length(self) -> float:
         """Tokens in a text on average, the separator included."""
         ...
