@@ -25,9 +25,11 @@ class Job:
 def run_local(jobs: Sequence[Job], *, at_once: int) -> Iterator[tuple[int, Event]]:
     """Run every job, so many at once in their order, and yield what each says.
 
-    A job that fails without having said why yields ``{"error": {...}}``; the others go on. When
-    the caller stops listening, or is interrupted, all processes are ended: what they were doing
-    is on disk, and the same jobs go on from there.
+    A job that begins yields ``{"started": True}``; one that fails without having said why,
+    ``{"error": {...}}``, and the others go on. When the caller stops listening, or is interrupted,
+    all processes are ended: what they did is on disk, and the same jobs go on from there. A job's
+    stdin is a pipe that closes when this process ends, however it ends, so that a job that
+    watches it does not outlive its caller.
     """
     heard: queue.Queue[tuple[int, Event | None]] = queue.Queue()
     waiting = list(enumerate(jobs))
@@ -37,16 +39,17 @@ def run_local(jobs: Sequence[Job], *, at_once: int) -> Iterator[tuple[int, Event
             while waiting and len(running) < max(1, at_once):
                 number, job = waiting.pop(0)
                 running[number] = _start(number, job, heard)
+                yield number, {"started": True}
             number, event = heard.get()
             if event is None:
-                running.pop(number).wait()
+                _close(running.pop(number))
             else:
                 yield number, event
     finally:
         for process in running.values():
             process.terminate()
         for process in running.values():
-            process.wait()
+            _close(process)
 
 
 def _start(
@@ -55,7 +58,7 @@ def _start(
     process = subprocess.Popen(
         list(job.command),
         env=dict(job.environment),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,6 +66,13 @@ def _start(
     )
     threading.Thread(target=_listen, args=(number, process, heard), daemon=True).start()
     return process
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """Wait for a process's end and let its standard input go."""
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _listen(
@@ -98,9 +108,11 @@ def _failure(code: int, complaint: str) -> Event:
     """Return a process's end that it could not explain itself."""
     last = complaint.strip().splitlines()[-1:] or ["it said nothing"]
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    if code == -9 and not complaint.strip():
+        last = ["nobody said why; often the machine was out of memory"]
     return {
         "code": "process",
-        "message": f"A training process {ended}: {last[0]}",
+        "message": f"A training process {ended}: {last[0].rstrip('.')}.",
         "remedy": "Start the same command again; finished runs are kept and unfinished ones go on.",
         "stderr": complaint[-TAIL:],
     }

@@ -19,13 +19,20 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from kleiber.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ANEW = {  # what to do about a file that cannot be read
+    "run.json": "Train the run again in a new folder.",
+    "points.jsonl": "Remove that file to go on without the earlier readings.",
+    "state.safetensors": "Remove that file to train the run from its start.",
+    "weights.safetensors": "Train the run again in a new folder.",
+}
+MADE_AGAIN = "Remove that file and start the same command again: it is made anew from the weights."
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,21 @@ class RunFolder:
 
         A folder that holds the same record is gone on with; any other is left as it is.
         """
-        known = self.path / "run.json"
-        if known.exists():
+        if not self.is_of(record):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.write_json("run.json", record)
+
+    def is_of(self, record: dict[str, Any]) -> bool:
+        """Return whether the folder is this run's, False where it is still to be made.
+
+        Raises InputError for what is another run's, or no run's; nothing is changed.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(
+                f"'{self.path}' is a file, and a run needs a folder; nothing was changed.",
+                remedy="Name a new folder.",
+            )
+        if (self.path / "run.json").exists():
             held = self.record()
             if held.get("fingerprint") != record.get("fingerprint"):
                 raise InputError(
@@ -53,15 +73,14 @@ class RunFolder:
                     f"({_differences(held, record)}); nothing was changed.",
                     remedy="Name another folder, or move this one away.",
                 )
-            return
+            return True
         if self.path.exists() and any(self.path.iterdir()):
             raise InputError(
                 f"'{self.path}' holds files and no run.json, so it is no run's folder; nothing "
                 "was changed.",
                 remedy="Name an empty or new folder.",
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.write_json("run.json", record)
+        return False
 
     def record(self) -> dict[str, Any]:
         """Return ``run.json``."""
@@ -77,14 +96,10 @@ class RunFolder:
                 f"'{self.path}' has no {name}, so it is not a run that kleiber trained.",
                 remedy="Name a folder that kleiber know train or capacity wrote.",
             ) from None
-        except ValueError as error:
-            raise InputError(
-                f"'{path}' is no JSON: {error}.", remedy="Train the run again in a new folder."
-            ) from None
+        except (ValueError, OSError) as error:
+            raise _unreadable(path, error) from None
         if not isinstance(content, dict):
-            raise InputError(
-                f"'{path}' holds no object.", remedy="Train the run again in a new folder."
-            )
+            raise _unreadable(path, ValueError("it holds no object"))
         return content
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
@@ -100,10 +115,15 @@ class RunFolder:
         path = self.path / "points.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (ValueError, OSError) as error:
+            raise _unreadable(path, error) from None
 
     def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
         """Write tensors as safetensors, whole or not at all."""
+        from safetensors.torch import save_file
+
         partial = self.path / f"{name}.partial"
         plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
         save_file(plain, partial)
@@ -112,19 +132,19 @@ class RunFolder:
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Return the tensors of a file, or raise if they cannot be read."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
         path = self.path / name
-        if not path.exists():
+        if not path.exists() and not self.done:
             raise InputError(
                 f"'{self.path}' has no {name}: the run has not ended.",
-                remedy="Start the same command again; it goes on where it stopped.",
+                remedy="Start the command that trained it again; it goes on where it stopped.",
             )
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise InputError(
-                f"'{path}' cannot be read: {error}.",
-                remedy="Remove that file and start the same command again.",
-            ) from None
+            raise _unreadable(path, error) from None
 
     def finish(self) -> None:
         """Say that the run ended, and let its checkpoint go."""
@@ -136,6 +156,15 @@ class RunFolder:
         partial.write_text(text, encoding="utf-8")
         _sync(partial)
         os.replace(partial, self.path / name)
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    """Return the error for a file that is torn, missing or another's."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(
+        f"'{path}' cannot be read, as if its writing had been cut off: {reason.rstrip('.')}.",
+        remedy=ANEW.get(path.name, MADE_AGAIN),
+    )
 
 
 def _sync(path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from kleiber.errors import InputError
-from kleiber.training.config import Batches, ModelConfig, TrainConfig, fingerprint
-from kleiber.training.count import count_flops, count_params
+from kleiber.training.config import Batches, ModelConfig, TrainConfig
 from kleiber.training.folder import RunFolder
 from kleiber.training.model import GPT
+from kleiber.training.record import record_of
 from kleiber.training.schedule import rate
 from kleiber.training.step import Stepper, pays
 
@@ -46,23 +46,6 @@ class Reading:
         """Seconds to the run's end at this session's speed."""
         each = len(self.losses) * self.tokens / max(1, self.step)
         return (self.steps - self.step) * each / max(self.tokens_per_second, 1e-9)
-
-
-def record_of(
-    model: ModelConfig, config: TrainConfig, batches: Batches, about: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what ``run.json`` says of one run: settings, counts and what the caller adds."""
-    settings: dict[str, Any] = {"model": asdict(model), "train": asdict(config), **about}
-    settings["steps"] = batches.steps
-    return {
-        "run": f"{model.layers}x{model.width}-{config.seed}",
-        **settings,
-        "params": count_params(model)["total"],
-        "params_by_group": count_params(model),
-        "flops_per_token": count_flops(model),
-        "seed": config.seed,
-        "fingerprint": fingerprint(settings),
-    }
 
 
 def train(

@@ -15,8 +15,11 @@ from within.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import sysconfig
 from collections.abc import Mapping
+from pathlib import Path
 
 KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
@@ -51,3 +54,9 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def can_compile() -> bool:
+    """Return whether torch.compile can build here for the CPU: a compiler and Python's headers."""
+    compiler = shutil.which("g++") or shutil.which("c++")
+    return compiler is not None and Path(sysconfig.get_paths()["include"], "Python.h").exists()

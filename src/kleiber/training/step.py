@@ -8,7 +8,6 @@ buffer [S, P], so that the optimiser is eight lines and a checkpoint three tenso
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from kleiber.training.config import ModelConfig, TrainConfig
+from kleiber.training.machine import can_compile
 from kleiber.training.model import GPT, initialise
 from kleiber.training.optim import State, adamw, clip
 
@@ -124,10 +124,10 @@ def pays(model: ModelConfig, config: TrainConfig, steps: int, *, device: str = "
 
     The answer depends on nothing that is measured, so that a resumed run gets the same one.
     """
-    if config.compiled is not None:
-        return config.compiled
-    if device == "cpu" and not (shutil.which("g++") or shutil.which("c++")):
+    if config.compiled is False or (device == "cpu" and not can_compile()):
         return False
+    if config.compiled:
+        return True
     if config.precision == "bf16" and model.width >= WIDE and device == "cpu":
         return False
     return steps >= WORTH_COMPILING
