@@ -11,12 +11,14 @@ from kleiber.knowledge.biographies import FORMS, Biographies
 from kleiber.knowledge.packing import Windows
 from kleiber.knowledge.people import People
 from kleiber.knowledge.pools import Pools
+from kleiber.knowledge.random_strings import RandomStrings
 from kleiber.knowledge.strings import Strings
 from kleiber.knowledge.texts import Source
 from kleiber.knowledge.tokens import BytePairs, Tokenizer, Words
 from kleiber.training.config import ModelConfig, TrainConfig
 
-FORMATS = ("bioD", *FORMS)
+FORMATS = ("bioD", *FORMS, "random")
+SIZES = {"length", "symbols"}  # of random strings; the rest of ``strings`` is bioD's
 LIGHT = 200  # tokens a step up to which cells are stacked
 LIGHT_TEXT = 20  # tokens of a text that has its window to itself, about
 
@@ -26,8 +28,9 @@ class Cell:
     """Everything that decides a run; equal cells end in equal weights.
 
     ``pools`` are the sizes that differ from the paper's (biographies), ``strings`` the sizes of
-    bioD (K, C, D, L, T, name_tokens). ``lr`` is the peak rate, or ``lr_times_width`` over the
-    width. ``tokens`` is "words", or "bytes:VOCABULARY:MERGES" with GPT-2's two files.
+    bioD (K, C, D, L, T, name_tokens) or of random strings (length, symbols). ``lr`` is the peak
+    rate, or ``lr_times_width`` over the width. ``tokens`` is "words", or
+    "bytes:VOCABULARY:MERGES" with GPT-2's two files.
     """
 
     people: int
@@ -105,7 +108,11 @@ class Cell:
     def source(self) -> Source:
         """Return the people and their texts; a seed has people of its own."""
         if self.format == "bioD":
-            return Strings(self.people, **self.strings, seed=self.seed)
+            sizes = {name: size for name, size in self.strings.items() if name not in SIZES}
+            return Strings(self.people, **sizes, seed=self.seed)
+        if self.format == "random":
+            sizes = {name: size for name, size in self.strings.items() if name in SIZES}
+            return RandomStrings(self.people, **sizes, seed=self.seed)
         people = People(Pools.paper(**self.pools), self.people, self.seed)
         return Biographies(people, self.format, self._tokenizer(), self.templates)
 

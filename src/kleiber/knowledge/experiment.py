@@ -12,6 +12,7 @@ import torch
 from kleiber.errors import InputError
 from kleiber.knowledge.cell import Cell
 from kleiber.knowledge.measure import Measurement, measure
+from kleiber.knowledge.random_strings import Memorised, RandomStrings, memorised
 from kleiber.knowledge.texts import Source
 from kleiber.training import GPT, RunFolder, count_params, train
 from kleiber.training.memory import check_memory
@@ -73,9 +74,7 @@ def run(
             "seconds_left": reading.seconds_left,
         }
         if every and reading.model is not None and (count % every == 0 or count == 1):
-            seen = measure(reading.model, sources[0], texts=1, most_people=GLANCE, controls=False)
-            said["bits_per_param"] = seen.bits_per_param
-            said["max_bits_per_param"] = seen.max_bits_per_param
+            said |= _glance(reading.model, sources[0])
         yield said
     spent = {
         "stack": len(cells),
@@ -110,20 +109,27 @@ def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:
         ) from None
     untrained = GPT(shape)
     initialise(untrained, cell.seed)
-    found = measure(model.to(device), source, texts=cell.texts, untrained=untrained.to(device))
+    model, untrained = model.to(device), untrained.to(device)
+    if isinstance(source, RandomStrings):
+        found: Measurement | Memorised = memorised(model, source, untrained=untrained)
+    else:
+        found = measure(model, source, texts=cell.texts, untrained=untrained)
     return result_row(cell, found, source, steps=record["steps"], run=folder.path.name)
 
 
 def result_row(
-    cell: Cell, found: Measurement, source: Source, *, steps: int, run: str
+    cell: Cell, found: Measurement | Memorised, source: Source, *, steps: int, run: str
 ) -> dict[str, Any]:
-    """Return a measured run as one row: what it was, what it stores, its controls."""
+    """Return a measured run as one row: what it was, what it stores, its controls.
+
+    Bits are per parameter: ``bits_per_param`` of people, ``memorised_bits_per_param`` of random
+    strings, which is another quantity and goes by its own name everywhere.
+    """
     params = count_params(cell.model(source))
     return {
         "run": run,
         "format": cell.format,
         **found.to_dict(),
-        "share_of_max": found.share,
         "exposures": cell.exposures,
         "seed": cell.seed,
         "layers": cell.layers,
@@ -134,6 +140,17 @@ def result_row(
         "texts_per_step": cell.people * cell.exposures / steps,
         "lr": cell.rate,
     }
+
+
+def _glance(model: GPT, source: Source) -> dict[str, float]:
+    """Return the bits of a few people on the way, and what all that there is would come to."""
+    if isinstance(source, RandomStrings):
+        seen = memorised(model, source, most_strings=GLANCE, controls=False)
+        now, most = seen.memorised_bits_per_param, seen.max_memorised_bits_per_param
+        return {"memorised_bits_per_param": now, "max_memorised_bits_per_param": most}
+    found = measure(model, source, texts=1, most_people=GLANCE, controls=False)
+    now, most = found.bits_per_param, found.max_bits_per_param
+    return {"bits_per_param": now, "max_bits_per_param": most}
 
 
 def _claim(cell: Cell) -> dict[str, Any]:

@@ -200,10 +200,10 @@ def score_texts(
         for part in _parts(len(ids)):
             read = source.texts(ids[part], FRESH + draw, employer_first=ahead)
             nat, best = nats(read)
-            name[draw, part] = _sums(read, nat, read.kinds == NAME)
-            values[draw, part] = _sums(read, nat, _counted(source, read, add_city))
+            name[draw, part] = text_sums(read, nat, read.kinds == NAME)
+            values[draw, part] = text_sums(read, nat, _counted(source, read, add_city))
             if source.entries:
-                first[draw, part] = _sums(read, nat, read.kinds == source.kinds.index("first"))
+                first[draw, part] = text_sums(read, nat, read.kinds == source.kinds.index("first"))
             right += _right(source, read, best)
     first /= max(1, len(source.attributes))
     each = name + values + first * source.entries / source.count
@@ -254,7 +254,9 @@ def _over(bits: Terms, params: int) -> Terms:
     return {name: value / params for name, value in bits.items()}
 
 
-def _sums(texts: Texts, nats: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
+def text_sums(
+    texts: Texts, nats: NDArray[np.float64], which: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Return each text's nats over the marked tokens."""
     return np.add.reduceat(np.where(which, nats, 0.0), texts.starts[:-1])
 
