@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
-from kleiber.errors import InputError, UsageError
+from kleiber.errors import UsageError
 from kleiber.knowledge.biographies import FORMS, Biographies
 from kleiber.knowledge.packing import Windows
 from kleiber.knowledge.people import People
 from kleiber.knowledge.pools import Pools
 from kleiber.knowledge.random_strings import RandomStrings
+from kleiber.knowledge.settings import (
+    check_above_zero,
+    check_at_least_one,
+    check_kinds,
+    check_names,
+)
 from kleiber.knowledge.strings import Strings
 from kleiber.knowledge.texts import Source
 from kleiber.knowledge.tokens import BytePairs, Tokenizer, Words
@@ -19,6 +25,8 @@ from kleiber.training.config import ModelConfig, TrainConfig
 
 FORMATS = ("bioD", *FORMS, "random")
 SIZES = {"length", "symbols"}  # of random strings; the rest of ``strings`` is bioD's
+STRINGS = ("K", "C", "D", "L", "T", "name_tokens", "name_pool", "length", "symbols")
+COUNTS = ("people", "exposures", "layers", "width", "heads", "batch", "texts", "mlp_ratio")
 LIGHT = 200  # tokens a step up to which cells are stacked
 LIGHT_TEXT = 20  # tokens of a text that has its window to itself, about
 
@@ -50,7 +58,8 @@ class Cell:
     init_scale: float = 0.6
     lr: float | None = None
     lr_times_width: float | None = None
-    weight_decay: float = 0.01
+    weight_decay: float | None = None
+    decay_over_run: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-6
     clip: float = 1.0
@@ -62,13 +71,14 @@ class Cell:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be taught."""
+        given = vars(self)
+        check_kinds(given, {one.name: str(one.type) for one in fields(self)})
         object.__setattr__(self, "betas", tuple(self.betas))
-        for name in ("people", "exposures", "batch", "texts"):
-            if getattr(self, name) < 1:
-                raise UsageError(
-                    f"{name} is {getattr(self, name)}; at least 1 is needed.",
-                    remedy=f"Set {name} to 1 or more.",
-                )
+        check_names(self.strings, STRINGS, ())
+        check_at_least_one(given, COUNTS)
+        check_above_zero(given, ("lr", "lr_times_width", "init_scale", "clip"))
+        if self.seed < 0:
+            raise UsageError(f"The seed is {self.seed}.", remedy="A seed is 0 or more.")
         if self.format not in FORMATS:
             raise UsageError(
                 f"There is no format '{self.format}'.", remedy=f"Formats: {', '.join(FORMATS)}."
@@ -79,15 +89,18 @@ class Cell:
                 remedy="Give the peak rate itself, or its product with the width.",
             )
 
+        if self.weight_decay is not None and self.decay_over_run is not None:
+            raise UsageError(
+                f"weight_decay is {self.weight_decay} and decay_over_run {self.decay_over_run}; "
+                "at most one is expected.",
+                remedy="Give the decay itself, or its product with the peak rate and the steps.",
+            )
+
     @classmethod
     def of(cls, content: dict[str, Any]) -> Cell:
-        """Return the cell of plain values, or raise for a name that no cell has."""
-        known = {one.name for one in fields(cls)}
-        strange = sorted(content.keys() - known)
-        if strange:
-            raise InputError(
-                f"A cell has no {', '.join(strange)}.", remedy=f"It has {', '.join(sorted(known))}."
-            )
+        """Return the cell of plain values, or raise for a name that no cell has or one it lacks."""
+        needed = [one.name for one in fields(cls) if _has_no_default(one)]
+        check_names(content, (one.name for one in fields(cls)), needed)
         return cls(**content)
 
     @property
@@ -129,12 +142,15 @@ class Cell:
             init_scale=self.init_scale,
         )
 
-    def training(self) -> TrainConfig:
-        """Return the settings of the training."""
+    def training(self, steps: int) -> TrainConfig:
+        """Return the settings of a training of so many steps."""
+        decay = self.weight_decay
+        if decay is None:
+            decay = (self.decay_over_run or 0.0) / (self.rate * steps)
         return TrainConfig(
             lr=self.rate,
             seed=self.seed,
-            weight_decay=self.weight_decay,
+            weight_decay=decay,
             betas=self.betas,
             eps=self.eps,
             clip=self.clip,
@@ -180,3 +196,7 @@ def stacks(cells: Sequence[Cell]) -> list[list[int]]:
         shape = replace(cell, seed=0, lr=1.0, lr_times_width=None)
         groups.setdefault(f"{shape}{alone}", []).append(number)
     return list(groups.values())
+
+
+def _has_no_default(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING

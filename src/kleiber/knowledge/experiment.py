@@ -12,13 +12,15 @@ import torch
 from kleiber.errors import InputError
 from kleiber.knowledge.cell import Cell
 from kleiber.knowledge.measure import Measurement, measure
+from kleiber.knowledge.prepare import RESULT, record
 from kleiber.knowledge.random_strings import Memorised, RandomStrings, memorised
 from kleiber.knowledge.texts import Source
 from kleiber.training import GPT, RunFolder, count_params, train
+from kleiber.training.extra import check_device
 from kleiber.training.memory import check_memory
 from kleiber.training.model import initialise
+from kleiber.training.step import pays
 
-RESULT = "capacity.json"
 GLANCE = 400  # people of a measurement on the way
 
 
@@ -36,9 +38,10 @@ def run(
     measurements of it are taken on the way, on few people, to watch the bits rise. A folder whose
     run has ended is measured again if its result is missing, else read.
     """
+    check_device(device)
     if all(folder.done for folder in folders):
         for number, (cell, folder) in enumerate(zip(cells, folders, strict=True)):
-            folder.claim(_claim(cell))
+            folder.claim(record(cell))
             known = (folder.path / RESULT).exists()
             result = folder.read_json(RESULT) if known else measure_folder(folder, device=device)
             yield {"number": number, "result": result}
@@ -52,12 +55,20 @@ def run(
         window=batches[0].width,
         precision=cells[0].precision,
         at_once=len(cells),
+        device=device,
     )
+    for cell, folder in zip(cells, folders, strict=True):
+        folder.claim(record(cell))
+    if pays(shape, cells[0].training(), batches[0].steps, device=device):
+        yield {"number": 0, "note": "compiling, about half a minute"}
     began, wall = _cpu_seconds(), time.perf_counter()
     every = max(1, 100 // glances) if glances else 0
     readings = train(
         shape,
-        [cell.training() for cell in cells],
+        [
+            cell.training(source.steps)
+            for cell, source in zip(cells, batches, strict=True)
+        ],
         batches,
         folders,
         about=[{"cell": cell.to_dict()} for cell in cells],
@@ -81,6 +92,7 @@ def run(
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": (_cpu_seconds() - began) / len(cells),
     }
+    yield {"number": 0, "note": "measuring"}
     for number, folder in enumerate(folders):
         result = {**measure_folder(folder, device=device), **spent}
         folder.write_json(RESULT, result)
@@ -89,14 +101,15 @@ def run(
 
 def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:
     """Measure the trained model in a run folder, controls with it, from its weights alone."""
-    record = folder.record()
-    if "cell" not in record:
+    held = folder.record()
+    if "cell" not in held:
         raise InputError(
             f"'{folder.path}' is a run that no people were taught in.",
             remedy="Name a folder that kleiber know train or capacity wrote.",
         )
+    check_device(device)
     weights = folder.read_tensors("weights.safetensors")
-    cell = Cell.of(record["cell"])
+    cell = Cell.of(held["cell"])
     source = cell.source()
     shape = cell.model(source)
     model = GPT(shape)
@@ -114,7 +127,7 @@ def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:
         found: Measurement | Memorised = memorised(model, source, untrained=untrained)
     else:
         found = measure(model, source, texts=cell.texts, untrained=untrained)
-    return result_row(cell, found, source, steps=record["steps"], run=folder.path.name)
+    return result_row(cell, found, source, steps=held["steps"], run=folder.path.name)
 
 
 def result_row(
@@ -151,15 +164,6 @@ def _glance(model: GPT, source: Source) -> dict[str, float]:
     found = measure(model, source, texts=1, most_people=GLANCE, controls=False)
     now, most = found.bits_per_param, found.max_bits_per_param
     return {"bits_per_param": now, "max_bits_per_param": most}
-
-
-def _claim(cell: Cell) -> dict[str, Any]:
-    """Return the record that a finished folder must hold to be this cell's."""
-    from kleiber.training.loop import record_of
-
-    source = cell.source()
-    about = {"cell": cell.to_dict()}
-    return record_of(cell.model(source), cell.training(), cell.batches(source), about)
 
 
 def _cpu_seconds() -> float:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from kleiber.errors import InputError, UsageError
 from kleiber.knowledge.cell import Cell
+from kleiber.knowledge.settings import check_kinds, check_names
 
 FOLDER = Path(__file__).parent / "presets"
+KNOWN = [one.name for one in fields(Cell) if one.name != "seed"]  # what a preset may set
 AXES = ("people", "width", "exposures")  # what a grid may list several of
 
 
@@ -30,16 +32,20 @@ class Preset:
         """Return every cell, seed by seed; ``changes`` replace what the preset says."""
         count = self.seeds if seeds is None else seeds
         if count < 1:
-            raise UsageError(f"{count} seeds.", remedy="Set --seeds to 1 or more.")
+            raise UsageError(f"{count} seeds were asked for.", remedy="Set --seeds to 1 or more.")
         given = {name: value for name, value in changes.items() if value is not None}
         if "lr" in given:
             given["lr_times_width"] = None
+        elif "lr_times_width" in given:
+            given["lr"] = None
         found: list[Cell] = []
         for seed in range(count):
             for block in self.grid:
                 settings = {**self.shared, **block, "seed": seed}
                 if "lr" in block:
                     settings["lr_times_width"] = None
+                elif "lr_times_width" in block:
+                    settings["lr"] = None
                 settings |= given
                 listed = [_as_list(settings[axis]) for axis in AXES]
                 for values in itertools.product(*listed):
@@ -60,24 +66,33 @@ def preset(name: str) -> Preset:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if name.endswith(".toml"):
+            raise UsageError(
+                f"There is no file '{name}'.", remedy="Check the path of the preset."
+            ) from None
         known = ", ".join(sorted(each.stem for each in FOLDER.glob("*.toml")))
         raise UsageError(
             f"There is no preset '{name}'.",
             remedy=f"Use one of {known}, or a TOML file of your own.",
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        reason = str(error).rstrip(".")
         raise InputError(
-            f"'{path}' is no TOML: {error}.", remedy="Correct it, or start from a preset."
+            f"'{path}' is no TOML: {reason}.", remedy="Correct it, or start from a preset."
         ) from None
     about, seeds = content.pop("about", ""), content.pop("seeds", 1)
+    check_kinds({"about": about, "seeds": seeds}, {"about": "str", "seeds": "int"})
     grid = content.pop("grid", [{}])
-    missing = [
-        axis for axis in AXES if axis not in content and not all(axis in block for block in grid)
-    ]
-    if missing:
+    if not (isinstance(grid, list) and grid and all(isinstance(block, dict) for block in grid)):
         raise InputError(
-            f"'{path}' says no {', '.join(missing)}.", remedy="Name them, or list them in a grid."
+            f"grid in '{path}' is {grid!r}; tables are expected.",
+            remedy="Write each block under a line [[grid]].",
         )
+    try:
+        for block in grid:
+            check_names({**content, **block}, KNOWN, AXES)
+    except InputError as error:
+        raise InputError(f"'{path}': {error.message}", remedy=error.remedy) from None
     return Preset(path.stem, about, seeds, content, grid)
 
 

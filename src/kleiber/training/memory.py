@@ -31,8 +31,12 @@ def training_bytes(
     return PROCESS + stack * (parameters + activations)
 
 
-def available_bytes() -> float:
-    """Return the memory that this machine can still give, or infinity where it does not say."""
+def available_bytes(device: str = "cpu") -> float:
+    """Return the memory that a device can still give, or infinity where it does not say."""
+    if device.startswith("cuda"):
+        import torch
+
+        return float(torch.cuda.mem_get_info(device)[0])
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             for line in lines:
@@ -47,15 +51,34 @@ def available_bytes() -> float:
 
 
 def check_memory(
-    model: ModelConfig, *, batch: int, window: int, precision: str = "fp32", at_once: int = 1
+    model: ModelConfig,
+    *,
+    batch: int,
+    window: int,
+    precision: str = "fp32",
+    at_once: int = 1,
+    device: str = "cpu",
 ) -> None:
     """Raise if trainings at once would need more memory than there is."""
     needed = at_once * training_bytes(model, batch=batch, window=window, precision=precision)
-    there = available_bytes()
+    what = (
+        f"A model of {count_params(model)['total']:,} parameters on {batch:,} windows of "
+        f"{window:,} tokens"
+    )
+    check_room(needed, what, device=device)
+
+
+def check_room(needed: float, what: str, *, device: str = "cpu") -> None:
+    """Raise if what is to be done would need more memory than there is."""
+    there = available_bytes(device)
     if needed > there:
         raise InputError(
-            f"A model of {count_params(model)['total']:,} parameters on {batch} windows of "
-            f"{window} tokens needs about {needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are "
-            "free; nothing was started.",
+            f"{what} needs about {_size(needed)}, and {_size(there)} are free; nothing was "
+            "started.",
             remedy="Take a smaller batch, width or number of layers, or fewer jobs at once.",
         )
+
+
+def _size(bytes_: float) -> str:
+    """Return bytes as people say them."""
+    return f"{bytes_ / 1e12:,.1f} TB" if bytes_ > 1e12 else f"{bytes_ / 1e9:.1f} GB"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
 
-from kleiber.errors import UsageError
+from kleiber.errors import KleiberError, UsageError
 from kleiber.units import parse_count
 
 if TYPE_CHECKING:
@@ -64,7 +64,15 @@ def only(cells: list[Cell], verb: str) -> Cell:
 
 def _counts(text: str, option: str) -> int | list[int]:
     """Return whole numbers from text such as "1000,10K"."""
-    found = [parse_count(part) for part in text.split(",")]
+    try:
+        found = [parse_count(part) for part in text.split(",")]
+    except KleiberError as error:
+        raise UsageError(
+            f"{option}: {error.message}", remedy=f"Write for example {option} 1000,10K."
+        ) from None
     if any(value != int(value) for value in found):
-        raise UsageError(f"{option} is {text}; whole numbers are expected.", remedy="Correct it.")
+        raise UsageError(
+            f"{option} is {text}; whole numbers are expected.",
+            remedy=f"Write for example {option} 1000,10K.",
+        )
     return int(found[0]) if len(found) == 1 else [int(value) for value in found]

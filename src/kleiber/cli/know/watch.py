@@ -1,4 +1,4 @@
-"""A grid of cells, trained in processes of their own and watched: one live line for each."""
+"""A grid of cells, looked at first, then trained in processes of their own and watched."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kleiber.errors import InputError
+from kleiber.cli.know.screen import Screen, Shown
+from kleiber.cli.output import say
+from kleiber.errors import InputError, KleiberError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from kleiber.knowledge.cell import Cell
 
-LINE = 2.0  # bits a parameter: where published models end
-WIDE = 40  # characters of the bar
-QUIET = 10  # lines a run says where nobody is watching
+ONE_THREAD = 64  # up to this width a second thread costs more than it brings
+STEP, SPEED = 2e-3, 2e10  # seconds that a step costs at least, and FLOPs a second: for time left
 
 
 def train_cells(
@@ -29,56 +30,95 @@ def train_cells(
 ) -> list[dict[str, Any]]:
     """Train and measure every cell in its folder; return their results, in order.
 
-    Finished cells are read, unfinished ones go on. The first error is raised when all others
-    have ended, so that nothing is lost.
+    What cannot be trained is said before anything starts. Finished cells are read, unfinished
+    ones go on. The first error is raised when all others have ended, so that nothing is lost.
     """
     from kleiber.knowledge.cell import stacks
+    from kleiber.knowledge.prepare import check_fits, check_folders, finished
     from kleiber.launching import Job, run_local
+    from kleiber.training import RunFolder
+    from kleiber.training.extra import check_device, require
     from kleiber.training.machine import cores, environment
 
-    groups = stacks(cells)
-    at_once = min(len(groups), jobs or (cores() if device == "cpu" else 1))
-    threads = max(1, cores() // max(1, at_once)) if len(groups) > 1 else cores()
+    _check_counts(jobs, glances)
+    places = [RunFolder(folder) for folder in folders]
+    check_folders(cells, places)
+    found = [finished(cell, place) for cell, place in zip(cells, places, strict=True)]
+    results = {number: result for number, result in enumerate(found) if result is not None}
+    todo = [number for number in range(len(cells)) if number not in results]
+    groups = [[todo[i] for i in group] for group in stacks([cells[i] for i in todo])]
+    at_once = max(1, min(len(groups), jobs or (cores() if device == "cpu" else 1)))
+    if todo:
+        require()
+        check_device(device)
+    if todo and device == "cpu":
+        check_fits([[cells[i] for i in group] for group in groups], at_once=at_once)
+    threads = max(1, cores() // at_once)
     if device == "cpu" and max(cell.width for cell in cells) <= ONE_THREAD:
         threads = 1
     started = [
-        Job(
-            _command(
-                [cells[i] for i in group], [folders[i] for i in group], threads, glances, device
-            ),
-            environment(threads),
-        )
+        Job(_command(cells, folders, group, threads, glances, device), environment(threads))
         for group in groups
     ]
-    results: dict[int, dict[str, Any]] = {}
     errors: list[dict[str, str]] = []
-    screen = Screen([cell.name for cell in cells], quiet=quiet)
+    screen = Screen(_shown(cells, groups), quiet=quiet)
+    for number, result in results.items():
+        screen.known(number, result)
     try:
         for job, event in run_local(started, at_once=at_once):
             number = groups[job][event.get("number", 0)]
             if "started" in event:
+                screen.start(number)
                 continue
             if "result" in event:
                 results[number] = event["result"]
             if "error" in event:
                 errors.append(event["error"])
             screen.show(number, event)
+    except KeyboardInterrupt:
+        screen.close()
+        if not quiet:
+            say("stopped; the same command goes on from the last checkpoints")
+        raise
     finally:
         screen.close()
     if errors:
-        raise InputError(errors[0]["message"], remedy=errors[0]["remedy"])
+        raise _raised(errors[0])
     return [results[number] for number in range(len(cells))]
 
 
-ONE_THREAD = 64  # up to this width a second thread costs more than it brings
+def _check_counts(jobs: int | None, glances: int) -> None:
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs is {jobs}; at least 1 is needed.", remedy="Leave --jobs out.")
+    if glances < 0:
+        raise UsageError(f"--glances is {glances}.", remedy="Set --glances to 0 or more.")
+
+
+def _shown(cells: Sequence[Cell], groups: Sequence[Sequence[int]]) -> list[Shown]:
+    """Return each run as the screen needs it."""
+    from kleiber.knowledge.prepare import record
+
+    stack = {number: i for i, group in enumerate(groups, 1) for number in group}
+    shown: list[Shown] = []
+    for number, cell in enumerate(cells):
+        said = record(cell)
+        tokens = cell.batch * said["model"]["context"]
+        work = said["steps"] * (STEP + tokens * said["flops_per_token"]["matmul"] / SPEED)
+        shown.append(Shown(cell.name, work, stack.get(number, 0)))
+    return shown
 
 
 def _command(
-    cells: Sequence[Cell], folders: Sequence[Path], threads: int, glances: int, device: str
+    cells: Sequence[Cell],
+    folders: Sequence[Path],
+    group: Sequence[int],
+    threads: int,
+    glances: int,
+    device: str,
 ) -> list[str]:
     job = {
-        "cells": [cell.to_dict() for cell in cells],
-        "folders": [str(folder) for folder in folders],
+        "cells": [cells[i].to_dict() for i in group],
+        "folders": [str(folders[i]) for i in group],
         "threads": threads,
         "glances": glances,
         "device": device,
@@ -86,65 +126,7 @@ def _command(
     return [sys.executable, "-m", "kleiber.knowledge.worker", json.dumps(job)]
 
 
-class Screen:
-    """Progress on stderr: a line that moves on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, names: Sequence[str], *, quiet: bool) -> None:
-        self.names, self.quiet = names, quiet
-        self.live = sys.stderr.isatty()
-        self.last: dict[int, dict[str, Any]] = {}
-        self.tenths: dict[int, int] = {}
-        self.done = 0
-
-    def show(self, number: int, event: dict[str, Any]) -> None:
-        """Show what one process said."""
-        if self.quiet:
-            return
-        if "result" in event:
-            self.done += 1
-            self._line(f"{self.names[number]:<28}{_bar(event['result'])}", keep=True)
-        elif "error" in event:
-            self._line(f"{self.names[number]:<28}{event['error']['message']}", keep=True)
-        else:
-            self.last[number] = event
-            share = QUIET * event["step"] // event["steps"]
-            news = share > self.tenths.get(number, -1) or "bits_per_param" in event
-            self.tenths[number] = share
-            if self.live or news:
-                self._line(f"{self.names[number]:<28}{_progress(event)}", keep=not self.live)
-
-    def close(self) -> None:
-        """Leave the cursor on a line of its own."""
-        if self.live and not self.quiet:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def _line(self, text: str, *, keep: bool) -> None:
-        if self.live:
-            print(f"\r\x1b[K{text}", end="\n" if keep else "", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-
-def _progress(event: dict[str, Any]) -> str:
-    """Return how far a run is, how fast, how long still."""
-    if "bits_per_param" in event:
-        return f"{event['step'] / event['steps']:>4.0%} {_bar(event)}"
-    left = f"{duration(event['seconds_left'])} left"
-    speed = f"{event['tokens_per_second'] / 1e3:,.0f}K tokens/s"
-    return f"{event['step'] / event['steps']:>4.0%}  loss {event['loss']:.3f} nats  {speed}  {left}"
-
-
-def _bar(event: dict[str, Any]) -> str:
-    """Return the bits a parameter as a bar on the way to 2, with the ceiling of the data."""
-    bits, most = event["bits_per_param"], event["max_bits_per_param"]
-    filled = min(WIDE, max(0, round(WIDE * bits / LINE)))
-    return f"{'█' * filled}{'·' * (WIDE - filled)} {bits:6.3f} bits/param (data: {most:.2f})"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+def _raised(said: dict[str, str]) -> KleiberError:
+    """Return what a process said of its end as the error that it is here."""
+    kinds = {kind.code: kind for kind in (UsageError, MissingExtraError)}
+    return kinds.get(said["code"], InputError)(said["message"], remedy=said["remedy"])
