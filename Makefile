@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 COGGED := $(shell grep -l "\[\[\[cog" README.md docs/*.md)
 
-.PHONY: help demo test lint format docs bench-fit readme clean
+.PHONY: help demo test lint format docs bench-fit bench-train readme clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -36,6 +36,9 @@ docs: $(VENV)/.docs  ## build docs/_build/html
 bench-fit: $(VENV)/.dev  ## time the fit and the bootstrap
 	$(ONE_THREAD) $(BIN)/python benchmarks/fit_speed.py
 
+bench-train: $(VENV)/.dev  ## time the trainer against transformers' GPT-2
+	$(BIN)/python benchmarks/train_speed.py
+
 readme: $(VENV)/.dev  ## regenerate the printed outputs in the README and the docs
 	$(BIN)/cog -r $(COGGED)
 
@@ -51,12 +54,14 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made
+	$(PIP) $(shell grep ^torch== requirements/run.txt)
 	$(PIP) -r requirements/run.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+$(VENV)/.dev: requirements/dev.txt requirements/reference.txt requirements/tokens.txt $(VENV)/.run
 	$(PIP) -r requirements/dev.txt
+	$(PIP) --no-deps -r requirements/tokens.txt
 	@touch $@
 
 $(VENV)/.docs: requirements/docs.txt $(VENV)/.dev
