@@ -29,7 +29,7 @@ VERBS = {
     "report": "Write a fit as one page that needs no network.",
     "know": "Measure how many bits of knowledge models store.",
     "study": "Re-make a result on real or simulated runs.",
-    "demo": "Hide the largest run of the sample, predict it, and look.",
+    "demo": "Predict a hidden run, then teach a small model and count the bits it stores.",
 }
 STDIN = "<stdin>"  # a lone "-" would be read as an option
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130

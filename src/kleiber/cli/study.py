@@ -21,7 +21,8 @@ def study(
     Parameters
     ----------
     data
-        Folder of the published runs [default: $KLEIBER_DATA or ../shared/data].
+        Folder of the published runs [default: $KLEIBER_DATA or ../shared/data]; of
+        capacity-controls, the folder of the runs that it trains [default: kleiber-controls].
     out
         Folder to write the table to, with its command, versions and date.
     repeats
@@ -49,6 +50,10 @@ def study(
         from kleiber.studies.findings import run as raise_alarms
 
         table = raise_alarms(faulty=repeats or 100, seed=seed)
+    elif name == "capacity-controls":
+        from kleiber.studies.capacity_controls import run as train_and_measure
+
+        table = train_and_measure(Path(data or "kleiber-controls"))
     else:
         folder = Path(data or os.environ.get("KLEIBER_DATA", "../shared/data"))
         if not folder.is_dir():

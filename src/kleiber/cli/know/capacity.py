@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kleiber.cli.know.options import Changes
+from kleiber.cli.know.screen import bits_of
 from kleiber.cli.output import command, print_json, say
 
 if TYPE_CHECKING:
@@ -57,15 +58,16 @@ def capacity(
     folders = [folder / cell.name for cell in cells]
     rows = train_cells(cells, folders, jobs=jobs, device=device, glances=glances, quiet=json)
     sizes = {(row["people"], row["params"]) for row in rows}
-    plateaus = fit_plateaus(rows, level=level)
-    _leave(folder, rows, plateaus)
+    people = all("bits_per_param" in row for row in rows)  # random strings have no such law
+    plateaus = fit_plateaus(rows, level=level) if people else ()
+    written = _leave(folder, rows, plateaus, quiet=json)
     if json:
         print_json(
             {
                 "schema": "kleiber.capacity/1",
                 "preset": chosen.name,
                 "runs": rows,
-                **(_plateau_of(plateaus) if len(sizes) > 1 else {}),
+                **(_plateau_of(plateaus) if plateaus and len(sizes) > 1 else {}),
                 "command": command(),
             }
         )
@@ -74,22 +76,25 @@ def capacity(
     if len(sizes) > 1:
         for plateau in plateaus:
             print(plateau.text())
-    say(f"wrote {folder / 'capacity.html'}")
+    say(f"wrote {', '.join(map(str, written))}")
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return measured runs as lines, seeds of one cell with their mean and spread."""
     head = (
         f"{'people':>8}{'params':>10}{'exposures':>10}{'steps':>9}{'seed':>5}"
-        f"{'bits/param':>12}{'of data':>9}{'accuracy':>9}{'unseen':>8}{'random':>8}"
+        f"{'bits/param':>12}{'of data':>9}{'correct':>9}{'unseen':>8}{'random':>8}"
     )
-    lines = [
-        f"{row['people']:>8,}{row['params']:>10,}{row['exposures']:>10,}{row['steps']:>9,}"
-        f"{row['seed']:>5}{row['bits_per_param']:>12.3f}{row['max_bits_per_param']:>9.2f}"
-        f"{row['accuracy']:>9.1%}{row['controls'].get('unseen', float('nan')):>8.2f}"
-        f"{row['controls'].get('random', float('nan')):>8.2f}"
-        for row in rows
-    ]
+    nothing = float("nan")
+    lines: list[str] = []
+    for row in rows:
+        bits, most = bits_of(row) or (nothing, nothing)
+        controls, right = row["controls"], row.get("accuracy", row.get("whole", nothing))
+        lines.append(
+            f"{row['people']:>8,}{row['params']:>10,}{row['exposures']:>10,}{row['steps']:>9,}"
+            f"{row['seed']:>5}{bits:>12.3f}{most:>9.2f}{right:>9.1%}"
+            f"{controls.get('unseen', nothing):>8.2f}{controls.get('random', nothing):>8.2f}"
+        )
     return "\n".join([head, *lines, *_means(rows)])
 
 
@@ -100,7 +105,7 @@ def _means(rows: list[dict[str, Any]]) -> list[str]:
     cells: dict[tuple[int, int, int], list[float]] = {}
     for row in rows:
         cell = (row["people"], row["params"], row["exposures"])
-        cells.setdefault(cell, []).append(row["bits_per_param"])
+        cells.setdefault(cell, []).append((bits_of(row) or (np.nan, np.nan))[0])
     return [
         f"mean of {len(bits)} seeds at {people:,} people, {params:,} params, {exposures:,} "
         f"exposures: {np.mean(bits):.3f} bits/param, standard deviation {np.std(bits, ddof=1):.3f}"
@@ -117,22 +122,29 @@ def _plateau_of(plateaus: tuple[Plateau, ...]) -> dict[str, Any]:
     return found
 
 
-def _leave(folder: Path, rows: list[dict[str, Any]], plateaus: tuple[Plateau, ...]) -> None:
+def _leave(
+    folder: Path, rows: list[dict[str, Any]], plateaus: tuple[Plateau, ...], *, quiet: bool
+) -> list[Path]:
     """Write the table as JSON lines, and the picture and the page where they can be drawn."""
     import json
 
     from kleiber.errors import MissingExtraError
     from kleiber.fitting.store import plain
 
+    table, picture, page = (folder / f"capacity.{kind}" for kind in ("jsonl", "svg", "html"))
     lines = "".join(json.dumps(plain(row)) + "\n" for row in rows)
-    (folder / "capacity.jsonl").write_text(lines, encoding="utf-8")
+    table.write_text(lines, encoding="utf-8")
+    if not plateaus:
+        return [table]
     try:
         from kleiber.charts.capacity import draw_capacity
         from kleiber.charts.save import save_chart
-        from kleiber.reporting.capacity import capacity_page
+        from kleiber.reporting.capacity import write_capacity
 
-        save_chart(draw_capacity(rows, plateaus), folder / "capacity.svg")
-        page = capacity_page(rows, plateaus, command=command())
-        (folder / "capacity.html").write_text(page, encoding="utf-8")
+        save_chart(draw_capacity(rows, plateaus), picture)
+        write_capacity(rows, page, plateaus, command=command())
     except MissingExtraError as error:
-        say(f"no picture: {error}")
+        if not quiet:
+            say(f"no picture: {error}")
+        return [path for path in (table, picture) if path.exists()]
+    return [table, picture, page]

@@ -33,8 +33,8 @@ class Changes:
     "Windows a step."
     lr: float | None = None
     "Peak learning rate."
-    format: Literal["bioD", "bioS", "bioS-simple", "bioR"] | None = None
-    "Format of the texts."
+    format: Literal["bioD", "bioS", "bioS-simple", "bioR", "random"] | None = None
+    "Format of the texts; random: strings to memorise, measured in bits of their own."
     tokens: str | None = None
     "words, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files."
     precision: Literal["fp32", "bf16"] | None = None

@@ -81,7 +81,7 @@ class Screen:
         if len(self.runs) > 1:
             return
         tenth = int(TENTHS * share)
-        if has_bits(event):
+        if bits_of(event) is not None:
             self._keep(f"{share:>4.0%}  {bar(event)}")
         elif tenth > self.tenths.get(number, 0) and not self.live:
             self._keep(f"{self.runs[number].name}  {self.notes[number]}")
@@ -130,18 +130,23 @@ class Screen:
         return f"about {duration(seconds / here * (total - done))} left"
 
 
-def has_bits(event: dict[str, Any]) -> bool:
-    """Whether a reading or a result measured bits, of people or of random strings."""
-    return "bits_per_param" in event or "memorised_bits_per_param" in event
+def bits_of(row: dict[str, Any]) -> tuple[float, float] | None:
+    """Return what was stored and what there is, in bits a parameter; None where neither is said.
+
+    Of random strings it is what was memorised, which is another quantity.
+    """
+    for kind in ("", "memorised_"):
+        if f"{kind}bits_per_param" in row:
+            return row[f"{kind}bits_per_param"], row[f"max_{kind}bits_per_param"]
+    return None
 
 
-def bar(event: dict[str, Any]) -> str:
+def bar(row: dict[str, Any]) -> str:
     """Return bits a parameter as a bar on the way to the line, and all that the data holds."""
-    kind = "" if "bits_per_param" in event else "memorised_"
-    bits, most = event[f"{kind}bits_per_param"], event[f"max_{kind}bits_per_param"]
+    bits, most = bits_of(row) or (0.0, 0.0)
     filled = min(BAR, max(0, round(BAR * bits / LINE)))
     track = f"{'█' * filled}{'·' * (BAR - filled)}│{LINE:.0f}"
-    return f"{track}  {bits:6.3f} bits/param of {most:.2f}"
+    return f"{track}  {bits:6.3f} bits/param, data {most:.2f}"
 
 
 def duration(seconds: float) -> str:
