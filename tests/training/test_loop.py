@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from kleiber.errors import InputError
 from kleiber.training import ModelConfig, RunFolder, TrainConfig, train
+from kleiber.training.machine import can_compile
 from kleiber.training.noise import Noise
 from kleiber.training.step import Stepper
 
@@ -28,8 +30,10 @@ def noise(seed: int = 0, steps: int = 20) -> Noise:
 SETTINGS = [TrainConfig(lr=lr, seed=seed) for seed, lr in enumerate((1e-3, 4e-3, 1e-2, 2e-3))]
 
 
-def after(configs: list[TrainConfig], noises: list[Noise], *, compiled: bool = False) -> Stepper:
-    stepper = Stepper(SHAPE, configs, compiled=compiled)
+def after(
+    configs: list[TrainConfig], noises: list[Noise], *, compiled: bool = False, layers: int = 2
+) -> Stepper:
+    stepper = Stepper(replace(SHAPE, layers=layers), configs, compiled=compiled)
     for step in range(20):
         pairs = [noise.batch(step) for noise in noises]
         inputs, targets = (torch.stack([torch.from_numpy(p[i]) for p in pairs]) for i in (0, 1))
@@ -44,6 +48,16 @@ def test_a_stack_of_four_is_four_single_runs() -> None:
         single = after(SETTINGS[i : i + 1], noises[i : i + 1])
         ours, theirs = stack.state.params[i], single.state.params[0]
         assert (ours - theirs).norm() / theirs.norm() < 1e-6
+
+
+@pytest.mark.skipif(not can_compile(), reason="needs a C++ compiler and Python's headers")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, on import
+def test_compiling_changes_nothing() -> None:
+    eager, compiled = (
+        after(SETTINGS[:2], [noise(0), noise(1)], compiled=kind, layers=1).state.params
+        for kind in (False, True)
+    )
+    assert (eager - compiled).norm() / eager.norm() < 1e-5
 
 
 def test_a_run_learns(tmp_path: Path) -> None:
@@ -78,7 +92,9 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     list(train(SHAPE, SETTINGS[:1], [noise()], [folder]))
     before = {p.name: p.read_bytes() for p in folder.path.iterdir()}
-    with pytest.raises(InputError, match=r"another configuration .*seed 0, not 1; train.lr 0.001, not 0.004"):
+    with pytest.raises(
+        InputError, match=r"another configuration .*seed 0, not 1; train.lr 0.001, not 0.004"
+    ):
         list(train(SHAPE, SETTINGS[1:2], [noise()], [folder]))
     assert {p.name: p.read_bytes() for p in folder.path.iterdir()} == before
     stray = tmp_path / "stray"

@@ -68,12 +68,12 @@ def reference(model: GPT) -> torch.nn.Module:
     )
     weights = {}
     for name, value in model.state_dict().items():
-        if ".qkv." in name:
-            value = interleaved(value, shape.heads)
         block, _, rest = name.removeprefix("blocks.").partition(".")
         if block.isdigit():
             part, _, kind = rest.rpartition(".")
-            weights[f"gpt_neox.layers.{block}.{NAMES[part]}.{kind}"] = value
+            weights[f"gpt_neox.layers.{block}.{NAMES[part]}.{kind}"] = (
+                interleaved(value, shape.heads) if ".qkv." in name else value
+            )
     weights["gpt_neox.embed_in.weight"] = model.embed.weight
     weights["lm_head.weight"] = model.embed.weight
     weights["gpt_neox.final_layer_norm.weight"] = model.norm.weight

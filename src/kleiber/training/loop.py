@@ -90,7 +90,7 @@ def train(
     every = max(1, steps // readings)
     save_every = save_every or max(1, steps // 20)
     for step in range(start, steps):
-        inputs_SBT, targets_SBT = _batch(batches, step)
+        inputs_SBT, targets_SBT = stacked(batches, step)
         share = rate(step, steps, warmup=configs[0].warmup, final=configs[0].final_lr)
         since += stepper.step(inputs_SBT, targets_SBT, share, step + 1)
         tokens += inputs_SBT[0].numel()
@@ -135,7 +135,7 @@ def _common_steps(batches: Sequence[Batches]) -> int:
     return lengths.pop()
 
 
-def _batch(batches: Sequence[Batches], step: int) -> tuple[Tensor, Tensor]:
+def stacked(batches: Sequence[Batches], step: int) -> tuple[Tensor, Tensor]:
     """Return inputs and targets of one step, [S, B, T] each."""
     if len(batches) == 1:
         inputs_BT, targets_BT = batches[0].batch(step)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import functional_call, grad_and_value, vmap
 
 from kleiber.training.config import ModelConfig, TrainConfig
 from kleiber.training.machine import can_compile
@@ -53,7 +53,7 @@ class Stepper:
 
         ``count`` is the number of this step, from 1.
         """
-        losses_S, gradient_SP = self._slope(
+        gradient_SP, losses_S = self._slope(
             self.state.params,
             tokens_SBT.to(self.device, non_blocking=True),
             targets_SBT.to(self.device, non_blocking=True),
@@ -102,21 +102,15 @@ class Stepper:
         with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=lower):
             return functional_call(self.model, params, (tokens_BT, targets_BT))
 
-    def _losses(self, flat_SP: Tensor, tokens_SBT: Tensor, targets_SBT: Tensor) -> Tensor:
-        """Return every model's loss [S]; a stack of one pays nothing for being a stack."""
-        if len(flat_SP) == 1:
-            params = self._unflatten(flat_SP[0])
-            return self._loss(params, tokens_SBT[0], targets_SBT[0])[None]
-        return vmap(self._loss)(self._unflatten(flat_SP), tokens_SBT, targets_SBT)
-
     def _gradient(
-        self, params: Tensor, tokens_SBT: Tensor, targets_SBT: Tensor
+        self, flat_SP: Tensor, tokens_SBT: Tensor, targets_SBT: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the losses [S] and their gradient [S, P]."""
-        flat_SP = params.detach().requires_grad_()
-        losses_S = self._losses(flat_SP, tokens_SBT, targets_SBT)
-        (gradient_SP,) = torch.autograd.grad(losses_S.sum(), flat_SP)
-        return losses_S.detach(), gradient_SP
+        """Return the gradients [S, P] and the losses [S], as one graph for a compiler."""
+        slope = grad_and_value(lambda flat_P, *batch: self._loss(self._unflatten(flat_P), *batch))
+        if len(flat_SP) > 1:
+            return vmap(slope)(flat_SP, tokens_SBT, targets_SBT)
+        gradient_P, loss = slope(flat_SP[0], tokens_SBT[0], targets_SBT[0])
+        return gradient_P[None], loss[None]  # a stack of one pays nothing for being a stack
 
 
 def pays(model: ModelConfig, config: TrainConfig, steps: int, *, device: str = "cpu") -> bool:
