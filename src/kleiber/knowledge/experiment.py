@@ -49,6 +49,7 @@ def run(
     sources = [cell.source() for cell in cells]
     shape = cells[0].model(sources[0])
     batches = [cell.batches(source) for cell, source in zip(cells, sources, strict=True)]
+    trainings = [cell.training(ours.steps) for cell, ours in zip(cells, batches, strict=True)]
     check_memory(
         shape,
         batch=cells[0].batch,
@@ -59,16 +60,13 @@ def run(
     )
     for cell, folder in zip(cells, folders, strict=True):
         folder.claim(record(cell))
-    if pays(shape, cells[0].training(), batches[0].steps, device=device):
+    if pays(shape, trainings[0], batches[0].steps, device=device):
         yield {"number": 0, "note": "compiling, about half a minute"}
     began, wall = _cpu_seconds(), time.perf_counter()
     every = max(1, 100 // glances) if glances else 0
     readings = train(
         shape,
-        [
-            cell.training(source.steps)
-            for cell, source in zip(cells, batches, strict=True)
-        ],
+        trainings,
         batches,
         folders,
         about=[{"cell": cell.to_dict()} for cell in cells],
@@ -101,18 +99,31 @@ def run(
 
 def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:
     """Measure the trained model in a run folder, controls with it, from its weights alone."""
+    check_device(device)
+    cell, source, model = load_folder(folder)
+    untrained = GPT(model.config)
+    initialise(untrained, cell.seed)
+    model, untrained = model.to(device), untrained.to(device)
+    if isinstance(source, RandomStrings):
+        found: Measurement | Memorised = memorised(model, source, untrained=untrained)
+    else:
+        found = measure(model, source, texts=cell.texts, untrained=untrained)
+    steps = folder.record()["steps"]
+    return result_row(cell, found, source, steps=steps, run=folder.path.name)
+
+
+def load_folder(folder: RunFolder) -> tuple[Cell, Source, GPT]:
+    """Return what a run folder was taught, the people, and the trained model."""
     held = folder.record()
     if "cell" not in held:
         raise InputError(
             f"'{folder.path}' is a run that no people were taught in.",
             remedy="Name a folder that kleiber know train or capacity wrote.",
         )
-    check_device(device)
     weights = folder.read_tensors("weights.safetensors")
     cell = Cell.of(held["cell"])
     source = cell.source()
-    shape = cell.model(source)
-    model = GPT(shape)
+    model = GPT(cell.model(source))
     try:
         model.load_state_dict(weights)
     except RuntimeError:
@@ -120,14 +131,7 @@ def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:
             f"The weights in '{folder.path}' are not of the shape that its run.json says.",
             remedy="Train the run again in a new folder.",
         ) from None
-    untrained = GPT(shape)
-    initialise(untrained, cell.seed)
-    model, untrained = model.to(device), untrained.to(device)
-    if isinstance(source, RandomStrings):
-        found: Measurement | Memorised = memorised(model, source, untrained=untrained)
-    else:
-        found = measure(model, source, texts=cell.texts, untrained=untrained)
-    return result_row(cell, found, source, steps=held["steps"], run=folder.path.name)
+    return cell, source, model
 
 
 def result_row(
