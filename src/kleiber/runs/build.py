@@ -52,7 +52,7 @@ def build_runs(
     losses = cells_of(raw, loss, counts=False)
     core = {"params": params, "tokens": tokens, "loss": losses}
     kept, nats, found, said = _checked(raw, core, unit, loss, chosen, drop_bad=drop_bad)
-    counted_as, how = _params_convention(params_are, params.column)
+    counted_as, how = _params_convention(params_are or raw.params_are, params.column)
     frame, extra = _frame(raw, core, nats, chosen, kept)
     return Runs(
         frame=frame,

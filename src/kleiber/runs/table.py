@@ -54,8 +54,9 @@ class Runs:
         Parameters
         ----------
         source
-            CSV, TSV, JSON, JSON lines, Parquet or a tracker's export; a pandas, polars or
-            pyarrow frame, a dictionary of lists, a list of dictionaries.
+            CSV, TSV, JSON, JSON lines, Parquet or a tracker's export; a folder that kleiber
+            trained in, or one of such folders; a pandas, polars or pyarrow frame, a dictionary
+            of lists, a list of dictionaries.
         columns
             Field → column, or ``"params=X,tokens=Y,loss=Z"``; ``run=a+b`` joins columns.
         unit

@@ -1,4 +1,4 @@
-"""Files, patterns and standard input: from a path to raw tables."""
+"""Files, patterns, run folders and standard input: from a path to raw tables."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import polars as pl
 from kleiber.errors import InputError
 from kleiber.runs.readers.chart import is_chart, read_chart
 from kleiber.runs.readers.delimited import read_delimited
+from kleiber.runs.readers.folders import read_folders, run_folders
 from kleiber.runs.readers.jsonrows import read_json
 from kleiber.runs.readers.raw import Raw, located, together
 
@@ -57,13 +58,19 @@ def _matches(pattern: str) -> list[str]:
         raise InputError("The path is empty.", remedy="Give a file, or - for standard input.")
     if pattern == "-" or os.path.exists(pattern) or not glob.has_magic(pattern):
         return [pattern]
-    found = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+    every = sorted(glob.glob(pattern, recursive=True))
+    found = [path for path in every if os.path.isfile(path)] or [
+        path for path in every if run_folders(path)
+    ]
     if not found:
         raise InputError(f"No file matches '{pattern}'.", remedy="Check the pattern.")
     return found
 
 
 def _read_one(path: str, name: str) -> Raw:
+    folders = run_folders(path)
+    if folders:
+        return read_folders(path, folders)
     if path == "-":
         return read_bytes(sys.stdin.buffer.read(), source="standard input", file="stdin")
     return read_bytes(_content(path), source=path, file=name, suffix=Path(path).suffix.lower())

@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 
 from kleiber.runs.notes import Note, counted, listing
+from kleiber.units import ParamsAre
 
 LINE = "__line__"
 FILE = "__file__"
@@ -20,7 +21,8 @@ class Raw:
     """A source's own columns, with each row's place in the file as a hidden column.
 
     ``counts`` is the word for a place: "line" as an editor shows it (the header is line 1), or
-    "row" counted from 1 where there are no lines.
+    "row" counted from 1 where there are no lines. ``params_are`` is set by a source that says
+    what its parameter counts count.
     """
 
     frame: pl.DataFrame
@@ -28,6 +30,7 @@ class Raw:
     counts: Literal["line", "row"] = "line"
     chart: bool = False
     notes: tuple[Note, ...] = ()
+    params_are: ParamsAre | None = None
 
     @property
     def columns(self) -> list[str]:
