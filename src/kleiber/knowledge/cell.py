@@ -193,7 +193,9 @@ def stacks(cells: Sequence[Cell]) -> list[list[int]]:
     for number, cell in enumerate(cells):
         light = cell.batch * (cell.context or LIGHT_TEXT) <= LIGHT
         alone = "" if light else f"{number}"
-        shape = replace(cell, seed=0, lr=1.0, lr_times_width=None)
+        shape = replace(cell, seed=0)
+        if cell.decay_over_run is None:  # a decay of its own for each rate cannot be stacked
+            shape = replace(shape, lr=1.0, lr_times_width=None)
         groups.setdefault(f"{shape}{alone}", []).append(number)
     return list(groups.values())
 

@@ -21,7 +21,7 @@ RESULT = "capacity.json"
 def record(cell: Cell) -> dict[str, Any]:
     """Return the run.json of a cell, or raise for what cannot be taught or built."""
     source = cell.source()
-    about = {"cell": cell.to_dict()}
+    batches, about = cell.batches(source), {"cell": cell.to_dict()}
     return record_of(cell.model(source), cell.training(batches.steps), batches, about)
 
 

@@ -15,6 +15,7 @@ from kleiber.knowledge.settings import check_kinds, check_names
 
 FOLDER = Path(__file__).parent / "presets"
 KNOWN = [one.name for one in fields(Cell) if one.name != "seed"]  # what a preset may set
+TWO_WAYS = (("lr", "lr_times_width"), ("weight_decay", "decay_over_run"))
 AXES = ("people", "width", "exposures")  # what a grid may list several of
 
 
@@ -34,25 +35,25 @@ class Preset:
         if count < 1:
             raise UsageError(f"{count} seeds were asked for.", remedy="Set --seeds to 1 or more.")
         given = {name: value for name, value in changes.items() if value is not None}
-        if "lr" in given:
-            given["lr_times_width"] = None
-        elif "lr_times_width" in given:
-            given["lr"] = None
         found: list[Cell] = []
         for seed in range(count):
             for block in self.grid:
-                settings = {**self.shared, **block, "seed": seed}
-                if "lr" in block:
-                    settings["lr_times_width"] = None
-                elif "lr_times_width" in block:
-                    settings["lr"] = None
-                settings |= given
+                settings = _replaced(_replaced(self.shared, block), given) | {"seed": seed}
                 listed = [_as_list(settings[axis]) for axis in AXES]
                 for values in itertools.product(*listed):
                     cell = Cell.of({**settings, **dict(zip(AXES, values, strict=True))})
                     if cell not in found:
                         found.append(cell)
         return found
+
+
+def _replaced(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with others in their place; of two ways to say one thing, the later wins."""
+    kept = dict(before)
+    for one, other in TWO_WAYS:
+        if one in after or other in after:
+            kept[one] = kept[other] = None
+    return {**kept, **after}
 
 
 def presets() -> dict[str, str]:
