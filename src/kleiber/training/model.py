@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kleiber.training.config import ModelConfig
+from kleiber.training.head import head_loss
 
-IGNORED = -100  # a target that is not asked for
 SHORT = 128  # windows up to here attend by plain products, which a compiler fuses
 TINY = 32  # and up to here, compiled, by sums with the batch last
 
@@ -103,12 +103,10 @@ class GPT(nn.Module):
 
     def forward(self, tokens_BT: Tensor, targets_BT: Tensor | None = None) -> Tensor:
         """Return the logits of each next token; with targets, the mean nats of those asked for."""
-        logits_BTV = F.linear(self.hidden(tokens_BT), self.embed.weight)
+        x_BTD = self.hidden(tokens_BT)
         if targets_BT is None:
-            return logits_BTV
-        return F.cross_entropy(
-            logits_BTV.flatten(0, 1).float(), targets_BT.flatten(), ignore_index=IGNORED
-        )
+            return F.linear(x_BTD, self.embed.weight)
+        return head_loss(x_BTD.flatten(0, 1), self.embed.weight, targets_BT.flatten())
 
     def hidden(self, tokens_BT: Tensor) -> Tensor:
         """Return what the head reads: the normed last residual, [B, T, D]."""
