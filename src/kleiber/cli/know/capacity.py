@@ -128,7 +128,7 @@ def _leave(
     """Write the table as JSON lines, and the picture and the page where they can be drawn."""
     import json
 
-    from kleiber.errors import MissingExtraError
+    from kleiber.errors import KleiberError
     from kleiber.fitting.store import plain
 
     table, picture, page = (folder / f"capacity.{kind}" for kind in ("jsonl", "svg", "html"))
@@ -143,7 +143,7 @@ def _leave(
 
         save_chart(draw_capacity(rows, plateaus), picture)
         write_capacity(rows, page, plateaus, command=command())
-    except MissingExtraError as error:
+    except KleiberError as error:  # an extra is missing, or there is nothing to draw
         if not quiet:
             say(f"no picture: {error}")
         return [path for path in (table, picture) if path.exists()]
