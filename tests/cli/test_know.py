@@ -480,3 +480,41 @@ def test_durations() -> None:
         "1.5 h",
         "2.5 h",
     ]
+
+
+# The page of a table of measured capacities.
+
+
+def published(folder: Path) -> Path:
+    from kleiber.studies.capacity_fit import published_rows
+
+    table = folder / "capacity.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in published_rows()))
+    return table
+
+
+@pytest.mark.parametrize("by", ["table", "folder"])
+def test_report_writes_the_page_of_a_capacity(call: Any, tiny: Path, by: str) -> None:
+    pytest.importorskip("vl_convert")
+    table = published(tiny)
+    done = call("report", table if by == "table" else tiny, "-o", "page.html", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.json["schema"] == "kleiber.report/1"
+    assert "Bits of knowledge per parameter" in Path("page.html").read_text()
+
+
+def test_report_refuses_what_means_nothing_there(call: Any, tiny: Path) -> None:
+    table = published(tiny)
+    for more in (("--params", "7B"), ("--law", "kaplan")):
+        done = call("report", table, "-o", "page.html", *more, "--json")
+        assert (done.code, done.json["error"]["code"]) == (2, "usage")
+        assert "measured capacities" in done.json["error"]["message"]
+
+
+def test_report_names_a_torn_line(call: Any, tiny: Path) -> None:
+    table = published(tiny)
+    table.write_bytes(table.read_bytes()[:-20])
+    done = call("report", table, "-o", "page.html", "--json")
+    assert done.code == 1
+    assert "line 37 is no JSON" in done.json["error"]["message"]
+    assert not Path("page.html").exists()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+
+from kleiber.cli.demo import _teach
 
 ASK = ("--params", "7e9", "--tokens", "140e9")
 
@@ -37,6 +40,24 @@ def test_the_prediction_is_in_the_picture(call, sample: str) -> None:
     assert (shown[0]["lower"], shown[0]["upper"]) == (found["lower"], found["upper"])
 
 
+def test_the_demo_shows_bits_rising(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    own = tmp_path / "own.toml"
+    own.write_text(
+        "strings = { K = 2, D = 8, T = 8 }\npeople = 20\nexposures = 100\nlayers = 1\n"
+        "width = 8\nheads = 1\nbatch = 20\nlr = 0.01\ncompiled = false\n"
+    )
+    for _ in range(2):  # the second time it is read
+        _teach(tmp_path / "mini", str(own))
+        said = capsys.readouterr()
+        assert "a small model reads 100 times each about 20 people" in said.out
+        assert "controls: perfect knowledge" in said.out
+        assert "│2" in said.err
+    assert "kept from an earlier demo" in said.out
+
+
 def test_an_unknown_suffix_leaves_nothing(call, sample: str) -> None:
     done = call("fit", sample, "--plot", "fit.gif")
     assert (done.code, done.out) == (2, "")
@@ -44,9 +65,13 @@ def test_an_unknown_suffix_leaves_nothing(call, sample: str) -> None:
     assert not Path("fit.gif").exists()
 
 
-def test_the_demo_predicts_and_says_synthetic_everywhere(call, sample: str) -> None:
+def test_the_demo_predicts_and_says_synthetic_everywhere(
+    call, sample: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
     done = call("demo", "--out", "shown")
     assert done.code == 0
+    assert "not shown: Training and measuring need torch" in done.out
     assert "inside the interval" in done.out.replace("\n             ", " ")
     assert done.out.lower().count("synthetic") >= 3
     assert max(map(len, done.out.splitlines())) <= 100 or "ladder.csv" in done.out

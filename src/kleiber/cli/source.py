@@ -1,14 +1,19 @@
-"""A fit for the verbs that use one: read from a saved file, or made from a table."""
+"""A fit for the verbs that use one: read from a saved file, or made from a table.
+
+And the table of measured capacities that kleiber know capacity leaves.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kleiber.cli.options import Fitting, Reading, is_saved_fit
 from kleiber.cli.output import problems_of, say_notes
-from kleiber.errors import UsageError
+from kleiber.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from kleiber.fitting import Fit
@@ -38,3 +43,33 @@ def saved_or_made(
         say_notes(runs)
     made = (fitting or Fitting()).fit(runs, bootstraps or 0)
     return made, problems_of(runs, made)
+
+
+def capacity_table(files: Sequence[str]) -> Path | None:
+    """Return the table of measured capacities that was named, by itself or by its folder."""
+    if len(files) != 1:
+        return None
+    path = Path(files[0])
+    table = path / "capacity.jsonl" if path.is_dir() else path
+    try:
+        with table.open("rb") as file:
+            return table if b'"max_bits_per_param"' in file.readline(100_000) else None
+    except OSError:
+        return None
+
+
+def read_capacity(path: Path) -> list[dict[str, Any]]:
+    """Return measured capacities, a row each, or raise InputError naming the line."""
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(
+                f"'{path}' line {number} is no JSON: {str(error).rstrip('.')}.",
+                remedy="Make it again with kleiber know capacity, which keeps finished runs.",
+            ) from None
+        if not isinstance(row, dict):
+            raise InputError(f"'{path}' line {number} is no object.", remedy="Remove that line.")
+        rows.append(row)
+    return rows
