@@ -14,8 +14,14 @@ from kleiber.knowledge.cell import Cell
 from kleiber.knowledge.settings import check_kinds, check_names
 
 FOLDER = Path(__file__).parent / "presets"
-KNOWN = [one.name for one in fields(Cell) if one.name != "seed"]  # what a preset may set
-TWO_WAYS = (("lr", "lr_times_width"), ("weight_decay", "decay_over_run"))
+RULES = ("head_size", "steps_per_pass")  # in place of heads and of batch, for grids
+KNOWN = [*RULES, *(one.name for one in fields(Cell) if one.name != "seed")]
+TWO_WAYS = (
+    ("lr", "lr_times_width"),
+    ("weight_decay", "decay_over_run"),
+    ("heads", "head_size"),
+    ("batch", "steps_per_pass"),
+)
 AXES = ("people", "width", "exposures")  # what a grid may list several of
 
 
@@ -41,7 +47,7 @@ class Preset:
                 settings = _replaced(_replaced(self.shared, block), given) | {"seed": seed}
                 listed = [_as_list(settings[axis]) for axis in AXES]
                 for values in itertools.product(*listed):
-                    cell = Cell.of({**settings, **dict(zip(AXES, values, strict=True))})
+                    cell = Cell.of(_ruled({**settings, **dict(zip(AXES, values, strict=True))}))
                     if cell not in found:
                         found.append(cell)
         return found
@@ -54,6 +60,16 @@ def _replaced(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, 
         if one in after or other in after:
             kept[one] = kept[other] = None
     return {**kept, **after}
+
+
+def _ruled(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return one cell's settings with heads and batch worked out of the rules given for them."""
+    head_size, steps = (settings.pop(rule, None) for rule in RULES)
+    if head_size is not None:
+        settings["heads"] = max(1, settings["width"] // head_size)
+    if steps is not None:
+        settings["batch"] = max(1, round(settings["people"] / steps))
+    return settings
 
 
 def presets() -> dict[str, str]:
