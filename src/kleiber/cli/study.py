@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def study(
@@ -22,7 +24,8 @@ def study(
     ----------
     data
         Folder of the published runs [default: $KLEIBER_DATA or ../shared/data]; of
-        capacity-controls, the folder of the runs that it trains [default: kleiber-controls].
+        capacity-controls and capacity-curve, the folder of the runs that they train [default:
+        kleiber-controls, kleiber-curve].
     out
         Folder to write the table to, with its command, versions and date.
     repeats
@@ -54,6 +57,10 @@ def study(
         from kleiber.studies.capacity_controls import run as train_and_measure
 
         table = train_and_measure(Path(data or "kleiber-controls"))
+    elif name == "capacity-curve":
+        from kleiber.studies.capacity_curve import run as train_curve
+
+        table = train_curve(Path(data or "kleiber-curve"))
     else:
         folder = Path(data or os.environ.get("KLEIBER_DATA", "../shared/data"))
         if not folder.is_dir():
@@ -65,3 +72,15 @@ def study(
     print(table.markdown())
     if out:
         say(f"wrote {table.write(Path(out))}")
+        if name == "capacity-curve":
+            say(f"drew {_draw_capacity(table.extra['runs'], Path(out) / f'{name}.svg')}")
+
+
+def _draw_capacity(runs: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    """Draw a capacity curve beside its table."""
+    from kleiber.charts.capacity import draw_capacity
+    from kleiber.charts.save import save_chart
+    from kleiber.judging.capacity import fit_plateaus
+
+    save_chart(draw_capacity(runs, fit_plateaus(runs)), path)
+    return path
