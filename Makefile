@@ -14,7 +14,7 @@ COGGED := $(shell grep -l "\[\[\[cog" README.md docs/*.md)
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: $(VENV)/.run  ## fit a sample's small runs, predict its largest, show how far off it was
+demo: $(VENV)/.run  ## predict a hidden run; teach a small model and count its bits
 	@$(BIN)/kleiber demo
 
 test: lint  ## all checks: lint, format, types, tests
