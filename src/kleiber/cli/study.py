@@ -24,8 +24,8 @@ def study(
     ----------
     data
         Folder of the published runs [default: $KLEIBER_DATA or ../shared/data]; of
-        capacity-controls and capacity-curve, the folder of the runs that they train [default:
-        kleiber-controls, kleiber-curve].
+        the capacity studies, the folder of the runs that they train [default: kleiber-controls,
+        kleiber-curve, kleiber-cpu].
     out
         Folder to write the table to, with its command, versions and date.
     repeats
@@ -57,10 +57,11 @@ def study(
         from kleiber.studies.capacity_controls import run as train_and_measure
 
         table = train_and_measure(Path(data or "kleiber-controls"))
-    elif name == "capacity-curve":
-        from kleiber.studies.capacity_curve import run as train_curve
+    elif name in ("capacity-curve", "capacity-cpu"):
+        from kleiber.studies.capacity_curve import run as train_grid
 
-        table = train_curve(Path(data or "kleiber-curve"))
+        preset = name.removeprefix("capacity-")
+        table = train_grid(Path(data or f"kleiber-{preset}"), preset=preset)
     else:
         folder = Path(data or os.environ.get("KLEIBER_DATA", "../shared/data"))
         if not folder.is_dir():

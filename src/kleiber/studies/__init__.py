@@ -12,6 +12,7 @@ NAMES: dict[str, str] = {
     "findings": "Measure false alarms and power of every finding by simulation.",
     "findings-real": "Check every public family; one real example a finding.",
     "opt-units": "Predict OPT 175B in the published unit and in nats.",
+    "capacity-cpu": "Train one small model on one core, three seeds; bits per parameter.",
     "capacity-curve": "Train sizes x people at 1000 and 100 exposures; plateaus and their ratio.",
     "capacity-controls": "Train small models in every format; controls and the city's leak.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",

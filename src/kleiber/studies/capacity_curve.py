@@ -17,7 +17,11 @@ import numpy as np
 from kleiber.judging.capacity import Plateau, fit_plateaus, ratio
 from kleiber.studies.table import Table
 
-PRESET = "curve"
+TITLES = {
+    "curve": "Bits per parameter over sizes and people, at 1000 and at 100 exposures",
+    "cpu": "Bits per parameter of one small model on one core",
+}
+SEEDS = 3
 COLUMNS = (
     "exposures",
     "width",
@@ -35,44 +39,67 @@ COLUMNS = (
 )
 
 
-def run(folder: Path, *, jobs: int | None = None) -> Table:
-    """Train what is not yet trained in the folder, and return the curve."""
+def run(folder: Path, *, preset: str = "curve", jobs: int | None = None) -> Table:
+    """Train what is not yet trained of a preset in the folder, and return its table."""
     from kleiber.cli.know.watch import train_cells
-    from kleiber.knowledge.preset import preset
+    from kleiber.knowledge.preset import preset as named
 
-    cells = preset(PRESET).cells()
-    return tabulate(train_cells(cells, [folder / cell.name for cell in cells], jobs=jobs))
+    cells = named(preset).cells(seeds=SEEDS)
+    return tabulate(train_cells(cells, [folder / cell.name for cell in cells], jobs=jobs), preset)
 
 
-def tabulate(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Return measured runs as the curve's table, seeds of a cell as one row."""
-    plateaus = fit_plateaus(results)
+def tabulate(results: Sequence[Mapping[str, Any]], preset: str = "curve") -> Table:
+    """Return measured runs as a table, seeds of a cell as one row."""
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for one in results:
         key = (-one["exposures"], one["width"], one["people"], one["steps"])
         groups.setdefault(key, []).append(one)
     rows = [_row(groups[key]) for key in sorted(groups)]
+    plateaus = fit_plateaus(results) if len(rows) > 1 else ()
+    claims = [*(plateau.sentence() for plateau in plateaus), *_ratio(plateaus)]
     return Table(
-        name="capacity-curve",
-        title="Bits per parameter over sizes and people, at 1000 and at 100 exposures",
-        command="kleiber study capacity-curve --out results",
+        name=f"capacity-{preset}",
+        title=TITLES[preset],
+        command=f"kleiber study capacity-{preset} --out results",
         columns=COLUMNS,
         rows=rows,
-        claims=[*(plateau.sentence() for plateau in plateaus), *_ratio(plateaus)],
-        notes=(
-            "R is bits per parameter by Definition 4.3, mean and standard deviation over seeds; "
-            "each seed has people, order and initialisation of its own. bioD with K = 8, "
-            "D = T = 64, C = L = 1 and names of three symbols; peak rate and weight decay by the "
-            "preset's rules, chosen on one cell (1000 people, width 24) and carried to the others.",
-            "At one cell and 100 exposures several rows differ in steps alone: the same texts in "
-            "smaller batches. Plateaus are fitted to the longest.",
-            f"torch {version('torch')}, CPU, fp32, one thread a run.",
-        ),
+        claims=claims or _mean(rows[0]),
+        notes=_notes(results, several=len(rows) > 1),
         extra={
             "runs": [_kept(one) for one in results],
             "plateaus": [plateau.to_dict() for plateau in plateaus],
         },
     )
+
+
+def _notes(results: Sequence[Mapping[str, Any]], *, several: bool) -> list[str]:
+    """Return how to read the table."""
+    notes = [
+        "R is bits per parameter by Definition 4.3, mean and standard deviation over seeds; each "
+        "seed has people, order and initialisation of its own. bioD with K = 8, D = T = 64, "
+        "C = L = 1 and names of three symbols; peak rate and weight decay by the preset's rules. "
+        "CPU seconds are a run's own, compilation and measuring included, on a machine that was "
+        "doing other work too.",
+        f"torch {version('torch')}, CPU, fp32, one thread a run; seeds 0 to "
+        f"{max(one['seed'] for one in results)}.",
+    ]
+    if several:
+        notes.append(
+            "The rules were chosen on one cell (1000 people, width 24) and carried to the others. "
+            "At one cell and 100 exposures several rows differ in steps alone: the same texts in "
+            "smaller batches. Plateaus are fitted to the longest."
+        )
+    return notes
+
+
+def _mean(row: Mapping[str, Any]) -> list[str]:
+    """Return the one cell's mean as a sentence."""
+    half = 2.92 * row["sd"] / math.sqrt(row["seeds"])  # Student's t of two degrees of freedom
+    return [
+        f"{row['R']:.3f} bits per parameter, mean of {row['seeds']} seeds (standard deviation "
+        f"{row['sd']:.3f}, 90 % interval of the mean {row['R'] - half:.3f} to "
+        f"{row['R'] + half:.3f}), in {row['CPU s a run']:.0f} CPU seconds a run."
+    ]
 
 
 def _row(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
