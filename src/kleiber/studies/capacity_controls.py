@@ -33,6 +33,11 @@ SMALLER = {
 }  # fmt: skip
 PEOPLE = {"bioS": 200, "bioS-simple": 200, "bioR": 200, "bioD": 400}
 MANY, FEW_TIMES = 5000, 8  # people and exposures of a model that learns offices, and nobody
+TWO = ("months", "days", "years", "birth_cities", "universities", "majors")
+OFFICES = {  # so that a small model comes to know them within a minute
+    "templates": 1, "width": 32, "heads": 4, "weight_decay": 0.01,
+    "pools": {"first": 20, "middle": 20, "last": 50, "employers": 52, **dict.fromkeys(TWO, 2)},
+}  # fmt: skip
 STRINGS = {"K": 4, "C": 2, "D": 32, "L": 2, "T": 32, "name_tokens": 2}
 TEXTS, READ = 4, 400  # a person and people at most, for the leak
 TERMS = ("name", "value", "diversity")
@@ -56,7 +61,8 @@ def cells() -> dict[str, Cell]:
         if name == "bioD":
             changes["strings"] = STRINGS
         (found[name],) = preset(PRESET).cells(**changes)
-    found["crowd"] = replace(found["bioS"], people=MANY, exposures=FEW_TIMES)
+    crowd: dict[str, Any] = {"people": MANY, "exposures": FEW_TIMES, **OFFICES}
+    found["crowd"] = replace(found["bioS"], **crowd)
     return found
 
 
@@ -134,7 +140,7 @@ class Leak:
         """Return what the readings show of a model that knows offices, and hardly a person."""
         employer, city, _ = self.pools[PRESET]
         return [
-            f"The leak: a model that saw {MANY:,} people {FEW_TIMES} times and knows hardly one, "
+            f"The leak: a model that saw {MANY:,} people {FEW_TIMES} times, too many to know any, "
             f"read with the city first and its nats not counted, seems to know "
             f"{self.taught['naive']:.2f} of the employer's {employer:.2f} bits, and of strangers "
             f"{self.strangers['naive']:.2f}; the city gives {city:.2f} away. Closed, it knows "
