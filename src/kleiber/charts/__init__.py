@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kleiber.charts.capacity import draw_capacity
 from kleiber.charts.draw import draw_fit, draw_residuals
+from kleiber.charts.filling import draw_filling
 from kleiber.charts.fit import fit_chart
 from kleiber.charts.residuals import residual_chart
 from kleiber.charts.save import SUFFIXES, save_chart
@@ -15,6 +16,7 @@ from kleiber.charts.save import SUFFIXES, save_chart
 __all__ = [
     "SUFFIXES",
     "draw_capacity",
+    "draw_filling",
     "draw_fit",
     "draw_residuals",
     "fit_chart",

@@ -74,14 +74,18 @@ def study(
     if out:
         say(f"wrote {table.write(Path(out))}")
         if name == "capacity-curve":
-            say(f"drew {_draw_capacity(table.extra['runs'], Path(out) / f'{name}.svg')}")
+            for drawn in _draw_capacity(table.extra["runs"], Path(out) / name):
+                say(f"drew {drawn}")
 
 
-def _draw_capacity(runs: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    """Draw a capacity curve beside its table."""
-    from kleiber.charts.capacity import draw_capacity
-    from kleiber.charts.save import save_chart
+def _draw_capacity(runs: Sequence[Mapping[str, Any]], stem: Path) -> list[Path]:
+    """Draw a capacity curve beside its table: bits against parameters, and against R^max."""
+    from kleiber.charts import draw_capacity, draw_filling, save_chart
     from kleiber.judging.capacity import fit_plateaus
 
-    save_chart(draw_capacity(runs, fit_plateaus(runs)), path)
-    return path
+    plateaus = fit_plateaus(runs)
+    charts = {"": draw_capacity(runs, plateaus), "-filling": draw_filling(runs, plateaus)}
+    paths = [stem.with_name(f"{stem.name}{which}.svg") for which in charts]
+    for chart, path in zip(charts.values(), paths, strict=True):
+        save_chart(chart, path)
+    return paths

@@ -56,7 +56,7 @@ def tabulate(results: Sequence[Mapping[str, Any]], preset: str = "curve") -> Tab
         groups.setdefault(key, []).append(one)
     rows = [_row(groups[key]) for key in sorted(groups)]
     plateaus = fit_plateaus(results) if len(rows) > 1 else ()
-    claims = [*(plateau.sentence() for plateau in plateaus), *_ratio(plateaus)]
+    claims = [*(plateau.sentence() for plateau in plateaus), *_ratio(plateaus), *_by_size(results)]
     return Table(
         name=f"capacity-{preset}",
         title=TITLES[preset],
@@ -122,6 +122,22 @@ def _row(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "strangers": float(np.mean([one["controls"]["unseen"] for one in seeds])),
         "CPU s a run": float(np.mean([one.get("cpu_seconds", math.nan) for one in seeds])),
     }
+
+
+def _by_size(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the plateau of each size that has one, at most exposures."""
+    most = max(one["exposures"] for one in results)
+    sizes = sorted({one["params"] for one in results if one["exposures"] == most})
+    found: list[str] = []
+    for params in sizes if len(sizes) > 1 else ():
+        own = [one for one in results if (one["params"], one["exposures"]) == (params, most)]
+        (plateau,) = fit_plateaus(own)
+        if plateau.known:
+            found.append(
+                f"{params:,} parameters alone: {plateau.value:.2f} bits per parameter "
+                f"({plateau.level:.0%} interval {plateau.lower:.2f} to {plateau.upper:.2f})."
+            )
+    return found
 
 
 def _ratio(plateaus: Sequence[Plateau]) -> list[str]:
