@@ -52,3 +52,14 @@ def test_bfloat16_is_near() -> None:
     assert ours.dtype == torch.float32
     assert abs(low - loss) < 2e-2
     assert (ours - slope).norm() / slope.norm() < 2e-2
+
+
+@pytest.mark.parametrize("rows", [7, 5000])  # the plain form and the pieces
+def test_a_batch_that_asks_for_nothing_teaches_nothing(rows: int) -> None:
+    x = torch.randn(rows, 8, requires_grad=True)
+    weight = torch.randn(1000, 8, requires_grad=True)
+    loss = head.head_loss(x, weight, torch.full((rows,), head.IGNORED))
+    loss.backward()
+    assert loss.item() == 0
+    assert x.grad is not None and not x.grad.any()
+    assert weight.grad is not None and not weight.grad.any()

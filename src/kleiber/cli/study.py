@@ -70,12 +70,12 @@ def study(
                 remedy="Say where they are with --data DIR.",
             )
         table = importlib.import_module(f"kleiber.studies.{name.replace('-', '_')}").run(folder)
-    print(table.markdown())
-    if out:
+    if out:  # before the table is printed: a reader that leaves early loses nothing
         say(f"wrote {table.write(Path(out))}")
         if name == "capacity-curve":
             for drawn in _draw_capacity(table.extra["runs"], Path(out) / name):
                 say(f"drew {drawn}")
+    print(table.markdown())
 
 
 def _draw_capacity(runs: Sequence[Mapping[str, Any]], stem: Path) -> list[Path]:

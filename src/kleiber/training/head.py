@@ -21,12 +21,14 @@ LARGE = 1 << 22  # logits from which pieces pay
 def head_loss(x_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
     """Return the mean nats of the targets asked for, from what the head reads.
 
-    A compiler fuses the plain form itself, and small tables fit the cache as they are.
+    A compiler fuses the plain form itself, and small tables fit the cache as they are. A batch
+    that asks for nothing (a pass can end in empty windows) costs 0 and teaches nothing.
     """
     small = len(x_ND) * len(head_VD) < LARGE
     if small or torch.compiler.is_compiling() or not torch.is_grad_enabled():
         logits_NV = F.linear(x_ND, head_VD).float()
-        return F.cross_entropy(logits_NV, targets_N, ignore_index=IGNORED)
+        nats = F.cross_entropy(logits_NV, targets_N, ignore_index=IGNORED, reduction="sum")
+        return nats / (targets_N != IGNORED).sum().clamp(min=1)
     loss, _, _ = _Pieces.apply(x_ND, head_VD, targets_N)
     return loss
 
@@ -40,7 +42,7 @@ class _Pieces(torch.autograd.Function):
     def forward(x_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean loss and its gradients by ``x_ND`` and ``head_VD``."""
         asked_N = targets_N != IGNORED
-        share_N = asked_N / asked_N.sum()
+        share_N = asked_N / asked_N.sum().clamp(min=1)
         rows_N = targets_N.clamp(min=0)
         step = max(1, PIECE // len(head_VD))
         loss, slope_VD, slopes = 0.0, 0.0, []
