@@ -78,7 +78,7 @@ def arguments() -> argparse.Namespace:
     for name in ("layers", "width", "heads", "vocab", "context", "batch"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--precision", default="fp32")
-    parser.add_argument("--run", type=int, default=3000, help="steps of the run it stands for")
+    parser.add_argument("--run", type=int, default=50_000, help="steps of the run it stands for")
     return parser.parse_args()
 
 

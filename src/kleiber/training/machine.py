@@ -60,3 +60,11 @@ def can_compile() -> bool:
     """Return whether torch.compile can build here for the CPU: a compiler and Python's headers."""
     compiler = shutil.which("g++") or shutil.which("c++")
     return compiler is not None and Path(sysconfig.get_paths()["include"], "Python.h").exists()
+
+
+def has_tiles() -> bool:
+    """Return whether the processor multiplies bfloat16 in tiles (AMX), many times faster."""
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False

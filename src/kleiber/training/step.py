@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.func import functional_call, grad_and_value, vmap
 
 from kleiber.training.config import ModelConfig, TrainConfig
-from kleiber.training.machine import can_compile
+from kleiber.training.machine import can_compile, has_tiles
 from kleiber.training.model import GPT, initialise
 from kleiber.training.optim import State, adamw, clip
 
 WORTH_COMPILING = 4000  # steps; a compilation costs about half a minute, a step saves 1 to 10 ms
-WIDE = 256  # from here bfloat16 products are so short that compiling gains nothing
+WIDE = 256  # from here bfloat16 products in tiles are so short that compiled ones cost more
 
 
 class Stepper:
@@ -114,14 +114,16 @@ class Stepper:
 
 
 def pays(model: ModelConfig, config: TrainConfig, steps: int, *, device: str = "cpu") -> bool:
-    """Return whether compiling pays: many steps, a compiler here, and no wide bfloat16 model.
+    """Return whether compiling pays: many steps, and a compiler here.
 
-    The answer depends on nothing that is measured, so that a resumed run gets the same one.
+    At 4 layers of width 256 in bfloat16 a compiled step is 1.24 times as fast on a processor
+    without tiles, and .8 times on one with them. The answer depends on nothing that is measured
+    here, so that a resumed run gets the same one.
     """
     if config.compiled is False or (device == "cpu" and not can_compile()):
         return False
     if config.compiled:
         return True
-    if config.precision == "bf16" and model.width >= WIDE and device == "cpu":
+    if config.precision == "bf16" and model.width >= WIDE and device == "cpu" and has_tiles():
         return False
     return steps >= WORTH_COMPILING
