@@ -102,14 +102,15 @@ def _means(rows: list[dict[str, Any]]) -> list[str]:
     """Return the mean over seeds of every cell that has several."""
     import numpy as np
 
-    cells: dict[tuple[int, int, int], list[float]] = {}
+    cells: dict[tuple[int, int, int, int], list[float]] = {}
     for row in rows:
-        cell = (row["people"], row["params"], row["exposures"])
+        cell = (row["people"], row["params"], row["exposures"], row["steps"])
         cells.setdefault(cell, []).append((bits_of(row) or (np.nan, np.nan))[0])
     return [
         f"mean of {len(bits)} seeds at {people:,} people, {params:,} params, {exposures:,} "
-        f"exposures: {np.mean(bits):.3f} bits/param, standard deviation {np.std(bits, ddof=1):.3f}"
-        for (people, params, exposures), bits in cells.items()
+        f"exposures, {steps:,} steps: {np.mean(bits):.3f} bits/param, standard deviation "
+        f"{np.std(bits, ddof=1):.3f}"
+        for (people, params, exposures, steps), bits in cells.items()
         if len(bits) > 1
     ]
 
