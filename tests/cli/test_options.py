@@ -11,6 +11,7 @@ import pytest
 
 import kleiber
 from kleiber.cli import VERBS
+from kleiber.cli.know import VERBS as OF_KNOW
 from kleiber.laws import LAWS
 
 ASK = ("--params", "7e9", "--tokens", "140e9")
@@ -203,9 +204,11 @@ def test_the_printed_command_makes_the_output_again(
     assert call(*found.json["command"].split()[1:]).out == found.out
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "verb", [*(verb for verb in VERBS if verb != "know"), *(f"know {verb}" for verb in OF_KNOW)]
+)
 def test_every_option_is_explained(call, verb: str) -> None:
-    said = call(verb, "--help").out
+    said = call(*verb.split(), "--help").out
     options = re.findall(
         r"^│ [* ]*(--[a-z-]+) *(?:STR|INT|FLOAT|CHOICE)?(?:\.\.\.)? *(.*)│$", said, re.M
     )
