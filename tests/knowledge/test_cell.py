@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kleiber.errors import InputError, KleiberError, UsageError
@@ -104,3 +105,17 @@ def test_usage_and_input_are_told_apart() -> None:
         made(lr=-1.0)
     with pytest.raises(InputError):
         made(lr="fast")
+
+
+def test_byte_pairs_learnt_from_the_texts_are_the_same_each_time() -> None:
+    pytest.importorskip("tokenizers")
+    small = {"first": 5, "middle": 5, "last": 5, "years": 5, "universities": 5, "employers": 5}
+    cell = Cell(
+        people=40, exposures=1, layers=1, width=8, heads=1, batch=4, lr=0.01, context=64,
+        format="bioS", pools=small, templates=2, tokens="trained:500",
+    )  # fmt: skip
+    one, other = cell.source(), cell.source()
+    assert one.vocab == other.vocab < 500
+    read = one.texts([3, 7], [0, 1])
+    np.testing.assert_array_equal(read.tokens, other.texts([3, 7], [0, 1]).tokens)
+    assert one.decode(read.tokens[1 : read.starts[1]]) == one.biographies([3], [0])[0].text

@@ -27,6 +27,7 @@ FORMATS = ("bioD", *FORMS, "random")
 SIZES = {"length", "symbols"}  # of random strings; the rest of ``strings`` is bioD's
 STRINGS = ("K", "C", "D", "L", "T", "name_tokens", "name_pool", "length", "symbols")
 COUNTS = ("people", "exposures", "layers", "width", "heads", "batch", "texts", "mlp_ratio")
+READ = 5000  # people whose texts byte pairs are learnt from
 LIGHT = 200  # tokens a step up to which cells are stacked
 LIGHT_TEXT = 20  # tokens of a text that has its window to itself, about
 
@@ -37,8 +38,9 @@ class Cell:
 
     ``pools`` are the sizes that differ from the paper's (biographies), ``strings`` the sizes of
     bioD (K, C, D, L, T, name_tokens) or of random strings (length, symbols). ``lr`` is the peak
-    rate, or ``lr_times_width`` over the width. ``tokens`` is "words", or
-    "bytes:VOCABULARY:MERGES" with GPT-2's two files.
+    rate, or ``lr_times_width`` over the width. ``tokens`` is "words",
+    "trained:ROWS" for byte pairs learnt from the texts, or "bytes:VOCABULARY:MERGES" with GPT-2's
+    two files.
     """
 
     people: int
@@ -127,7 +129,7 @@ class Cell:
             sizes = {name: size for name, size in self.strings.items() if name in SIZES}
             return RandomStrings(self.people, **sizes, seed=self.seed)
         people = People(Pools.paper(**self.pools), self.people, self.seed)
-        return Biographies(people, self.format, self._tokenizer(), self.templates)
+        return Biographies(people, self.format, self._tokenizer(people), self.templates)
 
     def model(self, source: Source) -> ModelConfig:
         """Return the model's shape, with the rows that the texts use."""
@@ -170,16 +172,21 @@ class Cell:
             seed=self.seed,
         )
 
-    def _tokenizer(self) -> Tokenizer:
+    def _tokenizer(self, people: People) -> Tokenizer:
         kind, _, files = self.tokens.partition(":")
         if kind == "words":
             return Words()
         vocabulary, _, merges = files.partition(":")
         if kind == "bytes" and vocabulary and merges:
             return BytePairs.from_files(vocabulary, merges)
+        if kind == "trained" and files.isdecimal():
+            words = Biographies(people, self.format, Words(), self.templates)
+            read = words.biographies(range(min(self.people, READ)), 0)
+            return BytePairs.train((one.text for one in read), int(files))
         raise UsageError(
             f"There are no tokens '{self.tokens}'.",
-            remedy="Use words, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files.",
+            remedy="Use words, trained:ROWS for byte pairs learnt from the texts, or "
+            "bytes:VOCABULARY:MERGES with the paths of GPT-2's two files.",
         )
 
 

@@ -36,7 +36,7 @@ class Changes:
     format: Literal["bioD", "bioS", "bioS-simple", "bioR", "random"] | None = None
     "Format of the texts; random: strings to memorise, measured in bits of their own."
     tokens: str | None = None
-    "words, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files."
+    "words, trained:ROWS, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files."
     precision: Literal["fp32", "bf16"] | None = None
     "Precision of the products."
 
