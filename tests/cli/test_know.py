@@ -17,7 +17,6 @@ import pytest
 
 from kleiber.cli.know.capacity import _leave
 from kleiber.cli.know.screen import Screen, Shown, duration
-from kleiber.judging import fit_plateaus
 
 RUN_KEYS = {
     *("people", "params", "exposures", "seed", "bits_per_param", "max_bits_per_param"),
@@ -216,10 +215,11 @@ def test_a_finished_grid_is_read_without_training(call: Any, grid: Path) -> None
 
 def test_a_grid_that_stored_nothing_has_its_table_and_no_picture(tmp_path: Path) -> None:
     sizes = {"people": 20, "params": 900, "exposures": 1, "seed": 0, "max_bits_per_param": 2.0}
-    rows = [{**sizes, "bits_per_param": -0.2}]
-    assert [path.name for path in _leave(tmp_path, rows, fit_plateaus(rows), quiet=True)] == [
-        "capacity.jsonl"
-    ]
+    rows = [{**sizes, "run": "one", "bits_per_param": -0.2}]
+    (tmp_path / "capacity.svg").write_text("of other rows")
+    written = _leave(tmp_path, rows, level=0.9, quiet=True)
+    assert [path.name for path in written] == ["capacity.jsonl"]
+    assert not (tmp_path / "capacity.svg").exists()
     assert json.loads((tmp_path / "capacity.jsonl").read_text())["bits_per_param"] == -0.2
 
 
@@ -518,3 +518,40 @@ def test_report_names_a_torn_line(call: Any, tiny: Path) -> None:
     assert done.code == 1
     assert "line 37 is no JSON" in done.json["error"]["message"]
     assert not Path("page.html").exists()
+
+
+def test_one_set_of_people_is_made(call: Any, tmp_path: Path) -> None:
+    done = call("know", "make", "--preset", "mini", "--people", "10,20", "-o", "x.jsonl")
+    assert done.code != 0
+    assert "--people names several" in done.err
+
+
+def test_a_plateau_lies_between_its_bounds(call: Any) -> None:
+    done = call("know", "size", "--people", "1M", "--plateau", "1.9:1.95:1.85")
+    assert done.code == 2
+    assert "does not lie between its bounds" in done.err
+
+
+def test_a_grid_is_no_run(call: Any, grid: Path) -> None:
+    run = next(path.parent for path in sorted(grid.rglob("run.json")))
+    before = sorted(path.name for path in run.iterdir())
+    done = call("know", "capacity", "--preset", "mini", "--out", str(run))
+    assert done.code == 1
+    assert "holds a run, not a grid" in done.err
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_rows_of_an_earlier_grid_stay(grid: Path) -> None:
+    from kleiber.cli.know.capacity import _earlier
+
+    table = grid / "earlier.jsonl"
+    table.write_text('{"run": "a"}\n{"run": "b"}\n{"ru')
+    assert _earlier(table, {"b"}) == [{"run": "a"}]
+
+
+def test_a_diverged_run_is_named() -> None:
+    from kleiber.cli.know.capacity import _diverged
+
+    row = {"run": "x", "max_bits_per_param": 2.0, "controls": {"random": -0.5}}
+    assert _diverged([{**row, "bits_per_param": -0.6}]) == []
+    assert "it diverged" in _diverged([{**row, "bits_per_param": -30.0}])[0]

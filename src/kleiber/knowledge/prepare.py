@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kleiber.errors import UsageError
+from kleiber.errors import InputError, UsageError
 from kleiber.knowledge.cell import Cell
 from kleiber.training import RunFolder
 from kleiber.training.memory import check_room, training_bytes
 from kleiber.training.record import record_of
 
 RESULT = "capacity.json"
+WEIGHTS = "weights.safetensors"
 
 
 def record(cell: Cell) -> dict[str, Any]:
@@ -33,6 +34,11 @@ def finished(cell: Cell, folder: RunFolder) -> dict[str, Any] | None:
     ours = folder.is_of(record(cell))
     if not (ours and folder.done and (folder.path / RESULT).exists()):
         return None
+    if not (folder.path / WEIGHTS).exists():
+        raise InputError(
+            f"'{folder.path}' is a finished run whose {WEIGHTS} is missing; nothing was changed.",
+            remedy="Put it back, or move the folder away and train again.",
+        )
     return folder.read_json(RESULT)
 
 

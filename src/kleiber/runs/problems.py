@@ -121,8 +121,10 @@ def _constant(frame: pl.DataFrame) -> Iterator[Problem]:
 def _scale(frame: pl.DataFrame) -> Iterator[Problem]:
     """Look for counts in millions or billions, and for compute that is another's."""
     params, tokens = frame["params"].to_numpy(), frame["tokens"].to_numpy()
+    # Raw tokens at a believable number a param say that so few params are meant as they stand.
+    tiny = tokens.max() >= 1e5 and 0.1 <= float(np.median(tokens / params)) <= 1e5
     for name, values, least in (("params", params, 1e4), ("tokens", tokens, 1e6)):
-        if values.max() < least:
+        if values.max() < least and not tiny:
             yield Problem(
                 "scale",
                 f"the most {name} are {float(values.max()):.4g}: counts are raw numbers here, "

@@ -141,6 +141,11 @@ class RunFolder:
                 f"'{self.path}' has no {name}: the run has not ended.",
                 remedy="Start the command that trained it again; it goes on where it stopped.",
             )
+        if not path.exists():
+            raise InputError(
+                f"'{self.path}' is a finished run whose {name} is missing.",
+                remedy="Put it back, or move the folder away and train again.",
+            )
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:

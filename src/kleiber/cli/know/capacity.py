@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kleiber.cli.know.options import Changes
 from kleiber.cli.know.screen import bits_of
 from kleiber.cli.output import command, print_json, say
+from kleiber.errors import InputError
 
 if TYPE_CHECKING:
     from kleiber.judging.capacity import Plateau
@@ -55,12 +56,17 @@ def capacity(
     chosen = named(preset)
     cells = chosen.cells(seeds=seeds, **(changes or Changes()).settings())
     folder = Path(out)
+    if (folder / "run.json").exists():
+        raise InputError(
+            f"'{folder}' holds a run, not a grid of runs; nothing was changed.",
+            remedy="Name another folder, or measure that run with kleiber know measure.",
+        )
     folders = [folder / cell.name for cell in cells]
     rows = train_cells(cells, folders, jobs=jobs, device=device, glances=glances, quiet=json)
     sizes = {(row["people"], row["params"]) for row in rows}
     people = all("bits_per_param" in row for row in rows)  # random strings have no such law
     plateaus = fit_plateaus(rows, level=level) if people else ()
-    written = _leave(folder, rows, plateaus, quiet=json)
+    written = _leave(folder, rows, level=level, quiet=json)
     if json:
         print_json(
             {
@@ -95,7 +101,20 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"{row['seed']:>5}{bits:>12.3f}{most:>9.2f}{right:>9.1%}"
             f"{controls.get('unseen', nothing):>8.2f}{controls.get('random', nothing):>8.2f}"
         )
-    return "\n".join([head, *lines, *_means(rows)])
+    return "\n".join([head, *lines, *_means(rows), *_diverged(rows)])
+
+
+def _diverged(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a line for every run that ended below where it began."""
+    found: list[str] = []
+    for row in rows:
+        bits, began = (bits_of(row) or (0.0, 0.0))[0], row["controls"].get("random")
+        if began is not None and bits < min(2 * began, began - 0.5):
+            found.append(
+                f"{row['run']} ended far below the untrained model ({bits:.2f} against "
+                f"{began:.2f}): it diverged, so this measures no capacity; lower --lr"
+            )
+    return found
 
 
 def _means(rows: list[dict[str, Any]]) -> list[str]:
@@ -123,20 +142,26 @@ def _plateau_of(plateaus: tuple[Plateau, ...]) -> dict[str, Any]:
     return found
 
 
-def _leave(
-    folder: Path, rows: list[dict[str, Any]], plateaus: tuple[Plateau, ...], *, quiet: bool
-) -> list[Path]:
-    """Write the table as JSON lines, and the picture and the page where they can be drawn."""
+def _leave(folder: Path, rows: list[dict[str, Any]], *, level: float, quiet: bool) -> list[Path]:
+    """Write the table as JSON lines, and the picture and the page where they can be drawn.
+
+    Rows that an earlier grid left in the folder stay, and are drawn with these.
+    """
     import json
 
     from kleiber.errors import KleiberError
     from kleiber.fitting.store import plain
+    from kleiber.judging.capacity import fit_plateaus
 
     table, picture, page = (folder / f"capacity.{kind}" for kind in ("jsonl", "svg", "html"))
+    rows = rows + _earlier(table, {row["run"] for row in rows})
     lines = "".join(json.dumps(plain(row)) + "\n" for row in rows)
     table.write_text(lines, encoding="utf-8")
-    if not plateaus:
+    for old in (picture, page):  # of other rows than these
+        old.unlink(missing_ok=True)
+    if not all("bits_per_param" in row for row in rows):
         return [table]
+    plateaus = fit_plateaus(rows, level=level)
     try:
         from kleiber.charts.capacity import draw_capacity
         from kleiber.charts.save import save_chart
@@ -149,3 +174,18 @@ def _leave(
             say(f"no picture: {error}")
         return [path for path in (table, picture) if path.exists()]
     return [table, picture, page]
+
+
+def _earlier(table: Path, names: set[str]) -> list[dict[str, Any]]:
+    """Return the rows of a table that are of other runs; a torn line is left out."""
+    import json
+
+    found: list[dict[str, Any]] = []
+    for line in table.read_text(encoding="utf-8").splitlines() if table.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and row.get("run") not in names:
+            found.append(row)
+    return found

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from kleiber.cli.know.options import Changes
 from kleiber.cli.output import print_json, say
+from kleiber.errors import UsageError
 
 
 def make(
@@ -42,6 +43,12 @@ def make(
     from kleiber.knowledge.preset import preset as named
 
     settings = {"exposures": 1, **(changes or Changes()).settings()}
+    for name in ("people", "exposures"):
+        if isinstance(settings.get(name), list):
+            raise UsageError(
+                f"kleiber know make writes one set of people, and --{name} names several.",
+                remedy=f"Give one --{name}.",
+            )
     cell = replace(named(preset).cells(seeds=1, **settings)[0], seed=seed)
     source = cell.source()
     people = np.tile(np.arange(source.count), cell.exposures)

@@ -97,6 +97,11 @@ def _plateau(text: str | None) -> tuple[float, float, float] | None:
             f"--plateau is '{text}'; a value, or value:lower:upper, is expected.",
             remedy="Give it as 1.9 or 1.9:1.85:1.95.",
         )
+    if not parts[1] <= parts[0] <= parts[2]:
+        raise UsageError(
+            f"--plateau is '{text}': its value does not lie between its bounds.",
+            remedy="Give value:lower:upper, such as 1.9:1.85:1.95.",
+        )
     return parts[0], parts[1], parts[2]
 
 

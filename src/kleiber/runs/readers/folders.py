@@ -85,6 +85,11 @@ def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
     body = record.get("params_by_group", {}).get("body")
     if body is not None:
         known["params_nonembed"] = body
+    taught = record.get("cell")
+    if isinstance(taught, dict):  # losses on other people are of another family
+        known["family"] = (
+            f"{taught.get('format')} {taught.get('people')} people x {taught.get('exposures')}"
+        )
     points = _json(folder / POINTS) if (folder / POINTS).exists() else []
     shared = {**known, "loss_unit": "nats", "final": False}
     return [{**shared, **{key: point.get(key) for key in READ}} for point in points]
