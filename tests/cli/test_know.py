@@ -17,6 +17,7 @@ import pytest
 
 from kleiber.cli.know.capacity import _leave
 from kleiber.cli.know.screen import Screen, Shown, duration
+from kleiber.judging.capacity import fit_plateaus
 
 RUN_KEYS = {
     *("people", "params", "exposures", "seed", "bits_per_param", "max_bits_per_param"),
@@ -217,7 +218,7 @@ def test_a_grid_that_stored_nothing_has_its_table_and_no_picture(tmp_path: Path)
     sizes = {"people": 20, "params": 900, "exposures": 1, "seed": 0, "max_bits_per_param": 2.0}
     rows = [{**sizes, "run": "one", "bits_per_param": -0.2}]
     (tmp_path / "capacity.svg").write_text("of other rows")
-    written = _leave(tmp_path, rows, level=0.9, quiet=True)
+    written = _leave(tmp_path, rows, fit_plateaus(rows), level=0.9, quiet=True)
     assert [path.name for path in written] == ["capacity.jsonl"]
     assert not (tmp_path / "capacity.svg").exists()
     assert json.loads((tmp_path / "capacity.jsonl").read_text())["bits_per_param"] == -0.2

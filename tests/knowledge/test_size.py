@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kleiber.errors import UsageError, ValuesError
+from kleiber.knowledge.shape import gpt2_params, nearest_shape
 from kleiber.knowledge.size import (
     NAMES,
     SOURCE,
     biod_bits,
     bios_bits,
-    gpt2_params,
     held_bits,
-    nearest_shape,
     published_density,
     smallest_model,
     value_bits,

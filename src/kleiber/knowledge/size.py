@@ -8,18 +8,16 @@ published ones, and what nobody has measured is NaN with a note.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from kleiber.errors import UsageError, ValuesError
+from kleiber.knowledge.shape import HEAD, VOCABULARY, Shape, check_amount, nearest_shape
 from kleiber.units import format_count
 
 NAMES = 400 * 400 * 1000  # the published pools: first, middle and last names
 VALUES = (2, 12 * 28 * 200, 200, 300, 100, 263)  # pronoun, date, city, university, major, employer
-VOCABULARY = 3275  # GPT-2's tokens that the published biographies use
-HEAD = 64
-SHALLOWEST, FLATTEST, STEEPEST = 2, 1 / 3, 4.0  # layers at least, and layers a head
 MUCH_EMBEDDING = 0.2
 
 SOURCE = "Allen-Zhu and Li 2024, Knowledge Capacity Scaling Laws"
@@ -40,21 +38,6 @@ class Density:
     upper: float
     source: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A GPT-2 of the published kind: heads of 64, tied embeddings, no table of positions."""
-
-    layers: int
-    width: int
-    params: int
-    vocabulary: int
-
-    @property
-    def embedding_share(self) -> float:
-        """The part of the parameters that are rows of the vocabulary."""
-        return self.vocabulary * self.width / self.params
 
 
 @dataclass(frozen=True)
@@ -254,7 +237,7 @@ def smallest_model(
             remedy="Give bits=14e9 (--bits 14e9) or people=1_000_000 (--people 1M).",
         )
     held = bios_bits(people, names=names, values=values) if people is not None else float(bits or 0)
-    _amount("bits", held)
+    check_amount("bits", held)
     density = _density(exposures, measured, bits_per_weight)
     params = held / density.value
     shape = nearest_shape(params, vocabulary) if math.isfinite(params) else None
@@ -293,7 +276,7 @@ def held_bits(
     bits_per_weight: float | None = None,
 ) -> Size:
     """Return the bits that a model of so many parameters holds: 7B hold 14B at 2 bits each."""
-    _amount("params", params)
+    check_amount("params", params)
     density = _density(exposures, measured, bits_per_weight)
     return Size(
         asked="params",
@@ -322,46 +305,9 @@ def _density(exposures: float, measured: Measured | None, bits_per_weight: float
 
 def _check(exposures: float, bits_per_weight: float | None) -> None:
     """Raise a ValuesError for exposures or weights that mean nothing."""
-    _amount("exposures", exposures)
+    check_amount("exposures", exposures)
     if bits_per_weight is not None:
-        _amount("bits_per_weight", bits_per_weight)
-
-
-def _amount(name: str, value: float) -> None:
-    """Raise a ValuesError for what is no positive amount."""
-    if not (math.isfinite(value) and value > 0):
-        raise ValuesError(f"{name} is {value}; it must be positive and finite.")
-
-
-def gpt2_params(layers: int, width: int, vocabulary: int = VOCABULARY) -> int:
-    """Return the published count: ``L (12 d^2 + 13 d) + V d + 2 d``, embeddings tied."""
-    return layers * (12 * width**2 + 13 * width) + vocabulary * width + 2 * width
-
-
-def nearest_shape(params: float, vocabulary: int = VOCABULARY) -> Shape:
-    """Return the smallest GPT-2 of at least so many parameters, with heads of 64.
-
-    Depth is 2 layers or more, and from a third of the heads to four times the heads, which
-    spans the published shapes (2-20 to 16-4) and those of large models (96 layers, 192 heads).
-    """
-    _amount("params", params)
-    return min(_shapes(params, vocabulary), key=lambda shape: (shape.params, -shape.layers))
-
-
-def _shapes(params: float, vocabulary: int) -> Iterator[Shape]:
-    """Yield for every width the shallowest shape that reaches the count."""
-    heads = 0
-    while True:
-        heads += 1
-        width = HEAD * heads
-        flattest = max(SHALLOWEST, math.ceil(FLATTEST * heads))
-        block = 12 * width**2 + 13 * width
-        wanted = math.ceil((params - (vocabulary + 2) * width) / block)
-        layers = max(flattest, wanted)
-        if layers <= max(SHALLOWEST, STEEPEST * heads):
-            yield Shape(layers, width, gpt2_params(layers, width, vocabulary), vocabulary)
-        if wanted <= flattest and layers == flattest and heads > 1:
-            return  # wider ones are only larger
+        check_amount("bits_per_weight", bits_per_weight)
 
 
 def _unit(amount: float, unit: str) -> str:

@@ -66,7 +66,7 @@ def capacity(
     sizes = {(row["people"], row["params"]) for row in rows}
     people = all("bits_per_param" in row for row in rows)  # random strings have no such law
     plateaus = fit_plateaus(rows, level=level) if people else ()
-    written = _leave(folder, rows, level=level, quiet=json)
+    written = _leave(folder, rows, plateaus, level=level, quiet=json)
     if json:
         print_json(
             {
@@ -142,7 +142,14 @@ def _plateau_of(plateaus: tuple[Plateau, ...]) -> dict[str, Any]:
     return found
 
 
-def _leave(folder: Path, rows: list[dict[str, Any]], *, level: float, quiet: bool) -> list[Path]:
+def _leave(
+    folder: Path,
+    rows: list[dict[str, Any]],
+    plateaus: tuple[Plateau, ...],
+    *,
+    level: float,
+    quiet: bool,
+) -> list[Path]:
     """Write the table as JSON lines, and the picture and the page where they can be drawn.
 
     Rows that an earlier grid left in the folder stay, and are drawn with these.
@@ -154,14 +161,16 @@ def _leave(folder: Path, rows: list[dict[str, Any]], *, level: float, quiet: boo
     from kleiber.judging.capacity import fit_plateaus
 
     table, picture, page = (folder / f"capacity.{kind}" for kind in ("jsonl", "svg", "html"))
-    rows = rows + _earlier(table, {row["run"] for row in rows})
+    earlier = _earlier(table, {row["run"] for row in rows})
+    rows = rows + earlier
     lines = "".join(json.dumps(plain(row)) + "\n" for row in rows)
     table.write_text(lines, encoding="utf-8")
     for old in (picture, page):  # of other rows than these
         old.unlink(missing_ok=True)
     if not all("bits_per_param" in row for row in rows):
         return [table]
-    plateaus = fit_plateaus(rows, level=level)
+    if earlier:
+        plateaus = fit_plateaus(rows, level=level)
     try:
         from kleiber.charts.capacity import draw_capacity
         from kleiber.charts.save import save_chart

@@ -45,10 +45,10 @@ def size(
         Print one JSON object instead of text.
     """
     from kleiber.cli.options import count_if
+    from kleiber.knowledge.shape import VOCABULARY
     from kleiber.knowledge.size import (
         NAMES,
         VALUES,
-        VOCABULARY,
         held_bits,
         smallest_model,
         value_bits,
