@@ -1,0 +1,127 @@
+"""What the runs of a family say, weighed: finals first, a run as the unit.
+
+The end of a run is worth one; a checkpoint before it is on no law of finals (its learning rate
+has not decayed) and is worth little: enough to say how loss falls with tokens where the finals
+share one token count, too little to bend the law where they do not. Larger runs are nearer to
+what is to be predicted and weigh a little more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kleiber.fitting.shares import Design, mid_schedule
+from kleiber.laws.base import Array, Mask
+from kleiber.runs.points import Points
+
+CHECKPOINT = 0.03  # weight of a checkpoint before the end, the end of a run being worth 1
+MOST_CHECKPOINTS = 10  # of one run: log-spaced, those between say nothing new
+BEGINNING = 0.08  # the part of a run before which nothing is on a law of its end
+TILT = 0.3  # weight ~ (params / largest)^TILT
+LEAST_TOKENS = 5e7  # of a point: warm-up below
+LEAST_RATIO = 1.0  # tokens per param below which a model is mostly initialisation
+MOST_LOSS = 8.0  # nats: hardly trained
+JUMP = 0.05  # log-loss by which the tail of a run may lie above what precedes it
+FAR = 10.0  # usual steps that a jump is at least
+LEAST_READINGS = 8  # of a run, to know its usual steps
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Weighed points of one or many rows, padded with weight 0 to one width; each (B, n)."""
+
+    at: Design
+    y: Array
+    w: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: Array) -> Evidence:
+        """Return some rows."""
+        at = Design(self.at.log_params[rows], self.at.log_tokens[rows], self.at.mid[rows])
+        return Evidence(at, self.y[rows], self.w[rows])
+
+
+def usable(points: Points) -> Mask:
+    """Return which points can be on a law of trained models."""
+    return (
+        (points.tokens >= LEAST_TOKENS)
+        & (points.tokens >= LEAST_RATIO * points.params)
+        & (points.loss <= MOST_LOSS)
+    )
+
+
+def thinned(points: Points) -> Points:
+    """Return the usable points: every final, and a few checkpoints of each run."""
+    points = points.take(usable(points))
+    keep = points.final.copy()
+    for code in range(len(points.names)):
+        index = np.flatnonzero(points.run == code)
+        if len(index) == 1:
+            continue
+        index = index[np.argsort(points.tokens[index], kind="stable")]
+        last = points.tokens[index[-1]]
+        late = index[points.tokens[index] >= BEGINNING * last]
+        wanted = np.geomspace(BEGINNING * last, last, MOST_CHECKPOINTS + 1)[:-1]
+        places = np.searchsorted(points.tokens[late], wanted)
+        keep[late[np.unique(np.minimum(places, len(late) - 1))]] = True
+    return points.take(keep)
+
+
+def mended(points: Points) -> tuple[Points, tuple[str, ...]]:
+    """Return the points without tails that jumped, and the runs whose end was so cut.
+
+    A tail has jumped where, in the second half of a run, one step leads up by more than ``JUMP``
+    in log-loss and by far more than the run's other steps, and nothing after comes down again:
+    a misread chart, another metric, a diverged run. The reading before it becomes the final.
+    """
+    keep, final, cut = np.ones(len(points), dtype=bool), points.final.copy(), list[str]()
+    for code, name in enumerate(points.names):
+        index = np.flatnonzero(points.run == code)
+        if len(index) < LEAST_READINGS:
+            continue
+        index = index[np.argsort(points.tokens[index], kind="stable")]
+        z = np.log(points.loss[index])
+        steps = np.diff(z)
+        usual = 1.4826 * float(np.median(np.abs(steps)))
+        after = np.minimum.accumulate(z[::-1])[::-1][1:]  # the least of what follows each
+        jumped = (steps > max(JUMP, FAR * usual)) & (after - z[:-1] > JUMP)
+        jumped[: len(z) // 2] = False
+        if jumped.any():
+            tail = index[int(np.flatnonzero(jumped)[0]) + 1 :]
+            keep[tail] = final[tail] = False
+            final[index[int(np.flatnonzero(jumped)[0])]] = True
+            cut.append(name)
+    return (replace(points, final=final).take(keep), tuple(cut)) if cut else (points, ())
+
+
+def weights(points: Points, seen: Mask) -> Array:
+    """Return the weight (n,) of every point that is seen, 0 of the others."""
+    w = np.where(points.final, 1.0, CHECKPOINT)
+    w = np.where(seen, w, 0.0)
+    if seen.any():
+        w *= (points.params / points.params[seen].max()) ** TILT
+    return w
+
+
+def gather(rows: Sequence[tuple[Points, Array]]) -> Evidence:
+    """Return rows of (points, weights) as one padded batch."""
+    kept = [np.flatnonzero(w > 0) for _, w in rows]
+    width = max((len(index) for index in kept), default=0)
+    arrays = np.zeros((5, len(rows), width))
+    arrays[:2] = np.log(1e9)  # padding must be finite
+    for i, ((points, w), index) in enumerate(zip(rows, kept, strict=True)):
+        last = np.zeros(len(points.names))
+        np.maximum.at(last, points.run, points.tokens)
+        fraction = np.where(points.final, 1.0, points.tokens / last[points.run])
+        m = len(index)
+        arrays[0, i, :m] = np.log(points.params[index])
+        arrays[1, i, :m] = np.log(points.tokens[index])
+        arrays[2, i, :m] = mid_schedule(fraction[index])
+        arrays[3, i, :m] = np.log(points.loss[index])
+        arrays[4, i, :m] = w[index]
+    return Evidence(Design(arrays[0], arrays[1], arrays[2]), arrays[3], arrays[4])
