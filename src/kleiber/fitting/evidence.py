@@ -2,8 +2,7 @@
 
 The end of a run is worth one; a checkpoint before it is on no law of finals (its learning rate
 has not decayed) and is worth little: enough to say how loss falls with tokens where the finals
-share one token count, too little to bend the law where they do not. Larger runs are nearer to
-what is to be predicted and weigh a little more.
+share one token count, too little to bend the law where they do not.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kleiber.fitting.shares import Design, mid_schedule
-from kleiber.laws.base import Array, Mask
+from kleiber.laws.base import Array, Index, Mask
 from kleiber.runs.points import Points
 
-CHECKPOINT = 0.03  # weight of a checkpoint before the end, the end of a run being worth 1
+CHECKPOINT = 0.003  # weight of a checkpoint before the end, the end of a run being worth 1
 MOST_CHECKPOINTS = 10  # of one run: log-spaced, those between say nothing new
 BEGINNING = 0.08  # the part of a run before which nothing is on a law of its end
-TILT = 0.3  # weight ~ (params / largest)^TILT
 LEAST_TOKENS = 5e7  # of a point: warm-up below
 LEAST_RATIO = 1.0  # tokens per param below which a model is mostly initialisation
 MOST_LOSS = 8.0  # nats: hardly trained
@@ -40,7 +38,7 @@ class Evidence:
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, rows: Array) -> Evidence:
+    def take(self, rows: Index | Mask) -> Evidence:
         """Return some rows."""
         at = Design(self.at.log_params[rows], self.at.log_tokens[rows], self.at.mid[rows])
         return Evidence(at, self.y[rows], self.w[rows])
@@ -101,11 +99,7 @@ def mended(points: Points) -> tuple[Points, tuple[str, ...]]:
 
 def weights(points: Points, seen: Mask) -> Array:
     """Return the weight (n,) of every point that is seen, 0 of the others."""
-    w = np.where(points.final, 1.0, CHECKPOINT)
-    w = np.where(seen, w, 0.0)
-    if seen.any():
-        w *= (points.params / points.params[seen].max()) ** TILT
-    return w
+    return np.where(seen, np.where(points.final, 1.0, CHECKPOINT), 0.0)
 
 
 def gather(rows: Sequence[tuple[Points, Array]]) -> Evidence:

@@ -14,7 +14,7 @@ import numpy as np
 from kleiber.fitting.evidence import Evidence
 from kleiber.fitting.prior import Prior
 from kleiber.fitting.shares import LEVEL, SIZE, Design, gradient, log_loss
-from kleiber.laws.base import Array
+from kleiber.laws.base import Array, Index, Mask
 
 NU = 4.0  # degrees of freedom of the residuals
 SCALE_POINTS = 4.0  # runs that the prior's residual scale is worth
@@ -39,7 +39,7 @@ class Posterior:
     @property
     def covariance(self) -> Array:
         """The covariance (B, 6, 6) of the coordinates."""
-        return np.linalg.inv(self.precision)
+        return np.asarray(np.linalg.inv(self.precision), dtype=np.float64)
 
     def predict(self, at: Design) -> tuple[Array, Array]:
         """Return the log-loss (B, n) at a design (B, n) and the sd (B, n) of a new run's."""
@@ -64,14 +64,14 @@ def solve(
     damping = np.full(rows, 1e-3)
     value = _value(theta, sigma, evidence, held)
     converged = np.zeros(rows, dtype=bool)
-    live = np.arange(rows)
+    live: Index = np.arange(rows, dtype=np.intp)
     for _ in range(steps):
         some, own = evidence.take(live), held.take(live)
         t, s = theta[live], sigma[live]
         g, h = _slopes(t, s, some, own)
         scale = np.einsum("bii->bi", h)
         damped = h + (damping[live, None] * scale)[:, :, None] * np.eye(SIZE)
-        step = np.linalg.solve(damped, -g[..., None])[..., 0]
+        step: Array = np.asarray(np.linalg.solve(damped, -g[..., None]), dtype=np.float64)[..., 0]
         moved = t + np.clip(step, -2.0, 2.0)
         new = _value(moved, s, some, own)
         good = new <= value[live]
@@ -106,7 +106,7 @@ class Priors:
     @classmethod
     def of(cls, priors: list[Prior]) -> Priors:
         """Return the priors of rows."""
-        inverse = {id(p): p.precision for p in priors}
+        inverse: dict[int, Array] = {id(p): p.precision for p in priors}
         return cls(
             np.stack([p.mean for p in priors]),
             np.stack([inverse[id(p)] for p in priors]),
@@ -114,9 +114,13 @@ class Priors:
             np.array([p.tails for p in priors]),
         )
 
-    def take(self, rows: Array) -> Priors:
+    def take(self, rows: Index | Mask) -> Priors:
         """Return some rows."""
         return Priors(self.mean[rows], self.precision[rows], self.sigma[rows], self.tails[rows])
+
+    def worth(self, theta: Array) -> Array:
+        """Return the precision (B, 6, 6) that the tails leave the prior at coordinates (B, 6)."""
+        return _distance(theta, self)[2][:, None, None] * self.precision
 
 
 def _distance(theta: Array, held: Priors) -> tuple[Array, Array, Array]:

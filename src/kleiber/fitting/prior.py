@@ -36,7 +36,7 @@ class Prior:
     @property
     def precision(self) -> Array:
         """The inverse covariance (6, 6)."""
-        return np.linalg.inv(self.covariance)
+        return np.asarray(np.linalg.inv(self.covariance), dtype=np.float64)
 
     def draws(self, n: int, seed: int) -> Array:
         """Return n families (n, 6) drawn from the normal, the tails left out."""
