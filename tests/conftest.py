@@ -56,13 +56,23 @@ TRUTHS: dict[str, dict[str, float]] = {
     "params-power-floor": {"E": 1.9, "A": 300.0, "alpha": 0.33},
     "tokens-power": {"B": 14.0, "beta": 0.09},
     "tokens-power-floor": {"E": 1.9, "B": 2000.0, "beta": 0.37},
+    "overtraining": {"E": 1.8, "a": 190.0, "b": 120.0, "eta": 0.17},
+    "repetition": {
+        "E": 1.87, "A": 521.0, "alpha": 0.35, "B": 1488.0, "beta": 0.37, "R_D": 15.4, "R_N": 5.3,
+    },
+    "routed": {
+        "a": -0.082, "b": -0.108, "c": 0.009, "d": 1.104, "E_start": 1.847, "E_max": 314.478,
+    },
 }  # fmt: skip
 
 MakePoints = Callable[..., Points]
 
 
-def points_from(params: Any, tokens: Any, loss: Any, run: Any = None) -> Points:
-    """Return points; every row is a run of its own unless ``run`` codes say otherwise."""
+def points_from(params: Any, tokens: Any, loss: Any, run: Any = None, **more: Any) -> Points:
+    """Return points; every row is a run of its own unless ``run`` codes say otherwise.
+
+    ``more`` are the predictors beside params and tokens.
+    """
     loss = np.asarray(loss, dtype=np.float64)
     code = np.arange(len(loss)) if run is None else np.asarray(run)
     return Points(
@@ -73,6 +83,7 @@ def points_from(params: Any, tokens: Any, loss: Any, run: Any = None) -> Points:
         loss=loss,
         weight=run_weights(code.astype(np.int64)),
         final=np.ones(len(loss), dtype=bool),
+        more=more,
     )
 
 
@@ -84,12 +95,21 @@ def ladder_from(
     seed: int = 0,
     truth: Mapping[str, float] | None = None,
 ) -> Points:
-    """Return a side x side ladder over two decades of params and tokens, with log-normal noise."""
+    """Return a side x side ladder over two decades of params and tokens, with log-normal noise.
+
+    Where the law reads them, the data are seen 1 to 60 times and layers have 1 to 256 experts.
+    """
     n, d = np.meshgrid(np.geomspace(1e7, 1e9, side), np.geomspace(1e9, 1e11, side))
     n, d = n.ravel(), d.ravel()
-    loss = get(law).loss(truth or TRUTHS[law], params=n, tokens=d)
+    row, column = np.divmod(np.arange(len(n)), side)
+    every = {
+        "unique_tokens": d / np.array([1.0, 4.0, 15.0, 60.0])[(row + column) % 4],
+        "experts": np.array([1.0, 4.0, 32.0, 256.0])[(row + 2 * column) % 4],
+    }
+    more = {name: values for name, values in every.items() if name in get(law).predictors}
+    loss = get(law).loss(truth or TRUTHS[law], params=n, tokens=d, **more)
     spread = np.random.default_rng(seed).standard_normal(len(n))
-    return points_from(n, d, loss * np.exp(noise * spread))
+    return points_from(n, d, loss * np.exp(noise * spread), **more)
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,9 @@ def posed(law: Law, objective: Objective, truths: Any) -> tuple[np.ndarray, Data
     """Return parameter rows (4, K) near a truth and data of 15 points, some far off the curve."""
     rng = np.random.default_rng(7)
     n, d = np.exp(rng.uniform(np.log(1e7), np.log(1e10), 15)), np.exp(rng.uniform(21, 27, 15))
-    logs = law.logs(params=n, tokens=d)
-    shift = logs.mean(axis=1)
+    u, x = d / rng.choice([1.0, 5.0, 40.0], 15), rng.choice([1.0, 8.0, 128.0], 15)
+    logs = law.logs(params=n, tokens=d, unique_tokens=u, experts=x)
+    shift = law.shift(logs.mean(axis=1))
     theta = law.recentre(law.natural(truths[law.name]), shift)
     z, _ = law.gradient(theta, logs - shift[:, None])
     y = z + 0.05 * rng.standard_normal(15)

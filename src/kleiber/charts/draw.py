@@ -107,8 +107,8 @@ def _target(
 def _sizes(fit: Fit) -> list[dict[str, float]]:
     """Return the fitted curve of each size over the tokens that it was seen at."""
     sizes = np.unique(fit.points.params)
-    if len(sizes) > MOST_CURVES:
-        return []
+    if len(sizes) > MOST_CURVES or not {*fit.law.predictors} <= {"params", "tokens"}:
+        return []  # one size has no one curve where a third predictor moves the loss
     rows: list[dict[str, float]] = []
     for size in sizes:
         seen = fit.points.tokens[fit.points.params == size]

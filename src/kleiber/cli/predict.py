@@ -13,6 +13,8 @@ def predict(
     *,
     params: str | None = None,
     tokens: str | None = None,
+    unique_tokens: str | None = None,
+    experts: str | None = None,
     reading: Reading | None = None,
     fitting: Fitting | None = None,
     intervals: Intervals | None = None,
@@ -27,6 +29,10 @@ def predict(
         Model size to predict, such as 7e9 or 7B.
     tokens
         Training tokens to predict, such as 140e9 or 140B.
+    unique_tokens
+        How many of the tokens are unique, for a law that reads it (--law repetition).
+    experts
+        Experts of each routed layer, for a law that reads it (--law routed); 1 is dense.
     plot
         Draw loss against compute with the band and the prediction, to .svg, .png, .html or
         .json.
@@ -37,8 +43,12 @@ def predict(
 
     asked = intervals or Intervals()
     wanted = (count_if(params, "--params"), count_if(tokens, "--tokens", "140B"))
+    more = {
+        "unique_tokens": count_if(unique_tokens, "--unique-tokens", "25B"),
+        "experts": count_if(experts, "--experts", "64"),
+    }
     made, problems = saved_or_made(files, reading, fitting, asked.bootstraps, quiet=json)
-    found = made.predict(*wanted, level=asked.level, method=asked.method)
+    found = made.predict(*wanted, level=asked.level, method=asked.method, **more)
     findings = check(made, found)
     if plot:
         save_plot(plot, made, found, asked.level)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Prediction:
     """The loss (nats per token) of a run not yet trained.
 
     ``lower`` and ``upper`` bound a new run, its noise included; ``mean_lower`` and
-    ``mean_upper`` bound the curve alone.
+    ``mean_upper`` bound the curve alone. ``more`` are the predictors beside params and tokens.
     """
 
     params: float | None
@@ -41,10 +42,17 @@ class Prediction:
     mean_upper: float
     level: float
     method: str
+    more: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def of(self, name: str) -> float | None:
+        """Return a predictor's value, None where it was not given."""
+        given = {"params": self.params, "tokens": self.tokens, **self.more}
+        return given.get(name)
 
     def sentence(self) -> str:
         """Return the prediction as one line of text."""
-        counts = (("params", self.params), ("tokens", self.tokens))
+        more = [(name.replace("_", " "), count) for name, count in self.more.items()]
+        counts = (("params", self.params), ("tokens", self.tokens), *more)
         where = " on ".join(f"{format_count(n)} {name}" for name, n in counts if n is not None)
         if not np.isfinite(self.lower):
             return f"{where}: {self.value:.4f} nats; no interval: too few runs for one"
@@ -59,6 +67,7 @@ class Prediction:
         return {
             "params": self.params,
             "tokens": self.tokens,
+            **self.more,
             "prediction": self.value,
             "lower": self.lower,
             "upper": self.upper,

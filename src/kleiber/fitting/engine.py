@@ -88,7 +88,7 @@ def pose(
     constraints: Constraints,
 ) -> Problem:
     """Return the problem of fitting ``law`` to raw log-predictors (P, n) and log-losses."""
-    shift = np.average(logs, axis=1, weights=w if w.ndim == 1 else None)
+    shift = law.shift(np.average(logs, axis=1, weights=w if w.ndim == 1 else None))
     centred = logs - shift[:, None]
     free = space.build(law, constraints, shift, float(np.mean(y)))
     data = Data(centred, y, w, delta, objective)

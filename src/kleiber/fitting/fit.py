@@ -171,8 +171,8 @@ def _finals_suffice(runs: Runs, law: Law) -> bool:
     finals = runs.select(points="finals").points()
     if len(finals) < len(law.parameters) + 1:
         return False
-    columns = {"params": finals.params, "tokens": finals.tokens}
-    return all(np.ptp(np.log(columns[name])) >= np.log(LEAST_SPAN) for name in law.predictors)
+    spans = np.ptp(np.log(finals.predictors(law.predictors)), axis=1)
+    return bool(np.all(spans >= np.log(LEAST_SPAN)))
 
 
 def _first_delta(objective: Objective, delta: Delta) -> float:
@@ -206,8 +206,8 @@ def _enough(problem: Problem, points: Points) -> None:
             "(--law tokens-power-floor).",
         )
     other = {"params": "tokens-power-floor", "tokens": "params-power-floor"}
-    columns = {"params": points.params, "tokens": points.tokens}
-    still = [name for name in law.predictors if np.ptp(np.log(columns[name])) <= SAME]
+    columns = dict(zip(law.predictors, points.predictors(law.predictors), strict=True))
+    still = [name for name, values in columns.items() if np.ptp(np.log(values)) <= SAME]
     free = {law.names[i] for i in problem.space.free}
     for name in still:
         term = next((t for t in law.terms or () if t.predictor == name), None)
@@ -220,11 +220,15 @@ def _enough(problem: Problem, points: Points) -> None:
         if len(confused) < 2:
             continue
         held = own.replace(" and ", ", ").replace(", ", "=…,")
+        alone = (
+            f"fit the other variable alone (--law {other[name]})"
+            if name in other
+            else "fit a law that does not read it (--law chinchilla)"
+        )
         raise FitError(
             f"All {len(points)} points have {name} = {format_count(columns[name][0])}, so "
             f"{own} cannot be told from {apart}.",
-            remedy=f"Add runs of other {name}, fit the other variable alone (--law {other[name]}), "
-            f"or fix them (--fix {held}=…).",
+            remedy=f"Add runs of other {name}, {alone}, or fix them (--fix {held}=…).",
         )
 
 

@@ -67,7 +67,10 @@ def data_line(fit: Fit) -> str:
     where = f" of {facts.family}" if facts.family else ""
     spans = "; ".join(
         f"{fit.law.words.get(name, name)} {_span(values)}"
-        for name, values in (("params", points.params), ("tokens", points.tokens))
+        for name, values in (
+            *(("params", points.params), ("tokens", points.tokens)),
+            *((n, points.predictor(n)) for n in fit.law.predictors if n in points.more),
+        )
     )
     convention = "" if facts.params_are == "unknown" else f" ({facts.params_are})"
     source = f"{facts.source}: " if facts.source else ""

@@ -154,13 +154,18 @@ class Fit:
         *,
         level: float = 0.9,
         method: str | None = None,
+        **more: float | str | None,
     ) -> Prediction:
-        """Predict the loss of one run, with the interval of a new run and of the curve."""
+        """Predict the loss of one run, with the interval of a new run and of the curve.
+
+        ``more`` are the predictors beside params and tokens, where the law reads any:
+        unique_tokens of a run that repeats its data, experts of a routed one.
+        """
         wanted = {
-            "params": None if params is None else parse_count(params),
-            "tokens": None if tokens is None else parse_count(tokens),
+            name: None if count is None else parse_count(count)
+            for name, count in (("params", params), ("tokens", tokens), *more.items())
         }
-        logs = self.law.logs(wanted["params"], wanted["tokens"]).reshape(-1, 1)
+        logs = self.law.logs(**wanted).reshape(-1, 1)
         value, bounds = self._curve(logs, level, method)
         (lower, upper), (mean_lower, mean_upper) = ((b[0][0], b[1][0]) for b in bounds)
         return Prediction(
@@ -173,6 +178,11 @@ class Fit:
             mean_upper=float(mean_upper),
             level=level,
             method=method or self.default_interval,
+            more={
+                name: count
+                for name, count in wanted.items()
+                if count is not None and name in more and name in self.law.predictors
+            },
         )
 
     def predict_many(
@@ -182,9 +192,13 @@ class Fit:
         *,
         level: float = 0.9,
         method: str | None = None,
+        **more: Array | None,
     ) -> dict[str, Array]:
-        """Predict many runs: arrays value, lower, upper, mean_lower, mean_upper in nats."""
-        logs = self.law.logs(params, tokens)
+        """Predict many runs: arrays value, lower, upper, mean_lower, mean_upper in nats.
+
+        ``more`` are the predictors beside params and tokens, as in :meth:`predict`.
+        """
+        logs = self.law.logs(params, tokens, **more)
         value, bounds = self._curve(logs.reshape(len(logs), -1), level, method)
         named = zip(
             ("lower", "upper", "mean_lower", "mean_upper"), [*bounds[0], *bounds[1]], strict=True
@@ -223,6 +237,7 @@ class Fit:
                 "run": [self.points.names[int(i)] for i in self.points.run],
                 "params": self.points.params,
                 "tokens": self.points.tokens,
+                **self.points.more,
                 "loss": self.points.loss,
                 "fitted": fitted,
                 "residual": self.residuals,
@@ -256,11 +271,9 @@ def pose_points(
     law: Law, points: Points, objective: Objective, delta: float | Array, constraints: Constraints
 ) -> Problem:
     """Pose a law on points of Runs."""
-    columns = {"params": points.params, "tokens": points.tokens}
-    logs = np.log(np.stack([columns[name] for name in law.predictors]))
     return pose(
         law,
-        logs,
+        np.log(points.predictors(law.predictors)),
         np.log(points.loss),
         points.weight,
         run=points.run,

@@ -4,7 +4,7 @@ Parameters are fixed and tied in the units that users write (A for raw counts), 
 solver works on centred logs, where ``log A`` becomes ``log A - alpha * mean(log N)``. Both
 are linear in natural coordinates, so every fix and every tie is one linear equation, and
 each equation removes one coordinate. A coefficient with bounds is a coordinate as it is
-written, for raw counts, so that its bounds are a box too.
+written, for raw counts, so that its bounds are a box too; so is whatever centring moves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from kleiber.errors import UsageError
 from kleiber.fitting.problem import Space
-from kleiber.laws.base import Array, Law
+from kleiber.laws.base import Array, Law, Parameter
 
 NEGLIGIBLE = 18.0  # a term below exp(-18) = 1.5e-8 of the loss is called zero: a bound
 
@@ -113,12 +113,24 @@ def build(law: Law, constraints: Constraints, shift: Array, level: float) -> Spa
 
 def _as_written(law: Law, constraints: Constraints) -> set[str]:
     """Return the coefficients that are coordinates as written: bounded, or tied to such a one."""
-    written = {n for n in constraints.bounds if law.parameters[law.index(n)].linear}
+    moved = set(_moved(law))
+    written = {n for n in constraints.bounds if law.parameters[law.index(n)].linear or n in moved}
     for _ in constraints.tie:
         for pair in constraints.tie:
             if written & set(pair):
                 written |= set(pair)
     return written
+
+
+def _moved(law: Law) -> list[str]:
+    """Return the names of the exponents that are others for centred predictors."""
+    size = len(law.parameters)
+    matrix, offset = affine(law, law.shift(np.ones(len(law.predictors))))
+    return [
+        p.name
+        for p, row, unit, start in zip(law.parameters, matrix, np.eye(size), offset, strict=True)
+        if not p.linear and (start != 0.0 or not np.array_equal(row, unit))
+    ]
 
 
 def _coordinates(
@@ -160,11 +172,16 @@ def _eliminate(
     return basis[:, free], origin, free
 
 
+def _none(parameter: Parameter) -> float:
+    """Return the lower end of a parameter that is bounded by zero."""
+    return -np.inf if parameter.linear else 0.0
+
+
 def _box(law: Law, constraints: Constraints, level: float) -> tuple[Array, Array]:
     """Return the box of the coordinates; ties share the narrower box."""
     written = _as_written(law, constraints)
-    lower = np.array([p.lower if not p.linear else -np.inf for p in law.parameters])
-    upper = np.array([p.upper if not p.linear else np.inf for p in law.parameters])
+    lower = np.array([p.to_natural(p.lower) if p.lower else _none(p) for p in law.parameters])
+    upper = np.array([p.to_natural(p.upper) for p in law.parameters])
     small = [term.coefficient for term in law.terms or ()] or [law.floor]
     for name in small:
         if name is not None and (name not in written or name == law.floor):

@@ -93,6 +93,7 @@ def save(fit: Fit, path: str | Path) -> Path:
             "tokens": points.tokens.tolist(),
             "loss": points.loss.tolist(),
             "final": points.final.tolist(),
+            "more": {name: plain(values.tolist()) for name, values in points.more.items()},
         },
         "coordinates": fit.solved.phi[0].tolist(),
     }
@@ -172,10 +173,11 @@ def _restore(content: dict[str, Any]) -> Fit:
 def _points(saved: dict[str, Any]) -> Points:
     """Rebuild the points, weights included."""
     run = np.array(saved["run"], dtype=np.int64)
-    columns = ("run", "params", "tokens", "loss", "final")
-    if len({len(saved[name]) for name in columns}) != 1 or np.bincount(run).size != len(
-        saved["names"]
-    ):
+    columns = [saved[name] for name in ("run", "params", "tokens", "loss", "final")]
+    more: dict[str, list[float | None]] = saved.get("more", {})  # fits of before had none
+    if len({len(values) for values in (*columns, *more.values())}) != 1 or np.bincount(
+        run
+    ).size != len(saved["names"]):
         raise ValueError("its points, whose columns differ in length")
     return Points(
         run=run,
@@ -185,4 +187,5 @@ def _points(saved: dict[str, Any]) -> Points:
         loss=np.array(saved["loss"], dtype=np.float64),
         weight=run_weights(run),
         final=np.array(saved["final"], dtype=bool),
+        more={name: np.array(values, dtype=np.float64) for name, values in more.items()},
     )

@@ -214,8 +214,7 @@ def solve(
     if not cells:
         return []
     problem, solved = _fit(points, law, w, objective, delta, constraints)
-    columns = {"params": points.params[judged], "tokens": points.tokens[judged]}
-    logs = np.log(np.stack([columns[name] for name in law.predictors]))
+    logs = np.log(points.predictors(law.predictors)[:, judged])
     lower, upper = intervals.prediction_bounds(
         problem,
         solved,
@@ -256,11 +255,10 @@ def _fit(
     constraints: Constraints,
 ) -> tuple[Problem, Solved]:
     """Return the optimum of every row of weights (cells, n)."""
-    columns = {"params": points.params, "tokens": points.tokens}
     first = engine.SHARPEST if objective == "huber" and delta == "auto" else delta
     problem = engine.pose(
         law,
-        np.log(np.stack([columns[name] for name in law.predictors])),
+        np.log(points.predictors(law.predictors)),
         np.log(points.loss),
         points.weight,
         run=points.run,

@@ -78,7 +78,8 @@ def hide_largest(
     train, target = Runs.read(runs).hide_largest(by)
     finals = target.select(points="finals").points()
     made = fit(train, law, **options)
-    guess = made.predict_many(finals.params, finals.tokens, level=level, method=method)
+    read = dict(zip(made.law.predictors, finals.predictors(made.law.predictors), strict=True))
+    guess = made.predict_many(**read, level=level, method=method)
     chosen = int(np.lexsort((finals.loss, -finals.tokens))[0])
     actual, predicted = float(finals.loss[chosen]), float(guess["value"][chosen])
     error = predicted - actual

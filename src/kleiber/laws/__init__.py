@@ -14,8 +14,11 @@ from kleiber.laws.capacity import CAPACITY
 from kleiber.laws.chinchilla import CHINCHILLA
 from kleiber.laws.kaplan import KAPLAN
 from kleiber.laws.outer import CHINCHILLA_OUTER
+from kleiber.laws.overtraining import OVERTRAINING
 from kleiber.laws.power import PARAMS_POWER, PARAMS_POWER_FLOOR, TOKENS_POWER, TOKENS_POWER_FLOOR
 from kleiber.laws.published import PUBLISHED, Published, published
+from kleiber.laws.repetition import REPETITION
+from kleiber.laws.routed import ROUTED
 
 LAWS: tuple[Law, ...] = (
     CHINCHILLA,
@@ -25,6 +28,9 @@ LAWS: tuple[Law, ...] = (
     PARAMS_POWER_FLOOR,
     TOKENS_POWER,
     TOKENS_POWER_FLOOR,
+    OVERTRAINING,
+    REPETITION,
+    ROUTED,
 )
 
 
@@ -51,9 +57,12 @@ __all__ = [
     "CHINCHILLA_OUTER",
     "KAPLAN",
     "LAWS",
+    "OVERTRAINING",
     "PARAMS_POWER",
     "PARAMS_POWER_FLOOR",
     "PUBLISHED",
+    "REPETITION",
+    "ROUTED",
     "TOKENS_POWER",
     "TOKENS_POWER_FLOOR",
     "Law",

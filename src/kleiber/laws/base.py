@@ -2,7 +2,7 @@
 
 A law knows nothing of data or of fitting. Inside, every law is a function of the logarithms
 of its predictors and of a vector ``theta`` in *natural coordinates*: a coefficient (positive,
-entering linearly, such as A) is carried as its logarithm, an exponent as itself.
+such as A, which enters linearly) is carried as its logarithm, an exponent as itself.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Term:
 LogLoss = Callable[[Array, Array], Array]
 Gradient = Callable[[Array, Array], tuple[Array, Array]]
 Shift = Callable[[Array, Array], Array]
+Count = float | Array | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Law:
     recentre
         ``(theta[..., K], shift[P]) -> theta[..., K]``: the same law written for predictors
         whose logs have had ``shift`` subtracted. Affine in theta.
+    centre
+        ``(means[P],) -> shift[P]``: what may be subtracted from logs with these means; the
+        means themselves where None. A law of a ratio of two predictors moves both by one
+        amount; one of a predictor's value itself does not move it.
     terms
         Present where the law is a plain sum of powers: the engine then has its Hessian.
     optimum
@@ -104,6 +109,7 @@ class Law:
     terms: tuple[Term, ...] | None = None
     optimum: Callable[[Array], tuple[Array, Array]] | None = None
     guesses: Callable[[float], Array] | None = None
+    centre: Callable[[Array], Array] | None = None
     words: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -136,30 +142,37 @@ class Law:
         """Return the named values at natural coordinates, shape (K,)."""
         return {p.name: float(p.from_natural(theta[i])) for i, p in enumerate(self.parameters)}
 
+    def shift(self, means: Array) -> Array:
+        """Return what to subtract from log-predictors (P, n) of these means (P,) before a fit."""
+        return means if self.centre is None else self.centre(means)
+
     def loss(
         self,
         values: Mapping[str, float],
-        params: float | Array | None = None,
-        tokens: float | Array | None = None,
+        params: Count = None,
+        tokens: Count = None,
+        **more: Count,
     ) -> Array:
         """Return the loss (nats) that named values predict; counts are raw, broadcast together."""
-        logs = self.logs(params, tokens)
+        logs = self.logs(params, tokens, **more)
         z, _ = self.gradient(self.natural(values), logs.reshape(len(self.predictors), -1))
         return np.exp(z).reshape(logs.shape[1:])
 
-    def logs(
-        self, params: float | Array | None = None, tokens: float | Array | None = None
-    ) -> Array:
-        """Return the logs of the law's predictors, shape (P, ...), or say which is missing."""
-        given = {"params": params, "tokens": tokens}
+    def logs(self, params: Count = None, tokens: Count = None, **more: Count) -> Array:
+        """Return the logs of the law's predictors, shape (P, ...), or say which is missing.
+
+        ``more`` are predictors beside params and tokens, by name; one that the law does not
+        read is passed over, as params are by a law of tokens alone.
+        """
+        given = {"params": params, "tokens": tokens, **more}
         columns: list[Array] = []
         for name in self.predictors:
-            value = given[name]
+            value = given.get(name)
             if value is None:
                 word = self.words.get(name, name)
                 raise UsageError(
                     f"The law '{self.name}' reads {word}, and none was given.",
-                    remedy=f"Give {name}=… (--{name} on the command line).",
+                    remedy=f"Give {name}=… (--{name.replace('_', '-')} on the command line).",
                 )
             column = np.asarray(value, dtype=np.float64)
             if not np.all(np.isfinite(column) & (column > 0)):
@@ -171,9 +184,9 @@ class Law:
         return np.log(np.stack(np.broadcast_arrays(*columns)))
 
 
-def coefficient(name: str, meaning: str) -> Parameter:
-    """Return a positive parameter that enters the loss linearly."""
-    return Parameter(name, meaning, "coefficient")
+def coefficient(name: str, meaning: str, lower: float = 0.0, upper: float = np.inf) -> Parameter:
+    """Return a positive parameter, carried as its logarithm."""
+    return Parameter(name, meaning, "coefficient", lower, upper)
 
 
 def exponent(name: str, meaning: str, lower: float = 0.0, upper: float = 5.0) -> Parameter:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from kleiber.errors import ColumnError, ValuesError
 from kleiber.runs.notes import counted
 
 FloatArray = NDArray[np.float64]
+MORE = ("unique_tokens", "experts")  # predictors beside params and tokens, where a table has them
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Points:
 
     ``run`` indexes ``names``. ``weight`` is 1/m for each of the m points of a run, so that a
     run counts once however often it was read; one point a run has weights of exactly 1.
+    ``more`` holds further predictors by name (:data:`MORE`), NaN where one is unknown.
     """
 
     run: NDArray[np.int64]
@@ -28,6 +32,7 @@ class Points:
     loss: FloatArray
     weight: FloatArray
     final: NDArray[np.bool_]
+    more: Mapping[str, FloatArray] = field(default_factory=dict[str, FloatArray])
 
     def __len__(self) -> int:
         return int(self.run.size)
@@ -51,7 +56,42 @@ class Points:
             loss=_frozen(self.loss[index]),
             weight=_frozen(run_weights(run)),
             final=_frozen_bool(self.final[index]),
+            more={name: _frozen(values[index]) for name, values in self.more.items()},
         )
+
+    def predictors(self, names: Sequence[str]) -> FloatArray:
+        """Return the raw columns that a law reads, shape (P, n), in the order of ``names``.
+
+        Raises
+        ------
+        ColumnError
+            For a column that the table lacks.
+        ValuesError
+            For one that is unknown for some points.
+        """
+        return np.stack([self.predictor(name) for name in names])
+
+    def predictor(self, name: str) -> FloatArray:
+        """Return one raw column that a law may read; see :meth:`predictors`."""
+        if name == "params":
+            return self.params
+        if name == "tokens":
+            return self.tokens
+        if name not in self.more:
+            raise ColumnError(
+                f"The law reads {name}, and the runs have no such column.",
+                remedy=f"Name its column with --columns {name}=NAME, or fit a law that does "
+                "not read it (--law chinchilla).",
+            )
+        values = self.more[name]
+        unknown = int(np.sum(~(np.isfinite(values) & (values > 0))))
+        if unknown:
+            raise ValuesError(
+                f"The law reads {name}, which is unknown or no positive number for "
+                f"{unknown} of {counted(len(self), 'point')}.",
+                remedy=f"Fill in {name} for every run, or leave those runs out.",
+            )
+        return values
 
 
 def points_of(frame: pl.DataFrame) -> Points:
@@ -67,6 +107,11 @@ def points_of(frame: pl.DataFrame) -> Points:
         loss=_frozen(frame["loss"].to_numpy()),
         weight=_frozen(run_weights(run)),
         final=_frozen_bool(frame["final"].to_numpy()),
+        more={
+            name: _frozen(frame[name].cast(pl.Float64).to_numpy())
+            for name in MORE
+            if name in frame.columns
+        },
     )
 
 

@@ -8,22 +8,16 @@ import numpy as np
 
 from kleiber.fitting import Fit, Prediction
 from kleiber.judging.finding import Finding, issue
-from kleiber.laws.base import Array
 from kleiber.units import format_count
 
 SHORT_SPAN = 1.0  # decades of a predictor below which an exponent is a guess
 FAR = 1.5  # decades beyond the data
 
 
-def _values(fit: Fit, name: str) -> Array:
-    """Return the points' values of a predictor."""
-    return fit.points.params if name == "params" else fit.points.tokens
-
-
 def span(fit: Fit) -> Iterator[Finding]:
     """K003: a predictor that hardly changes."""
     for name in fit.law.predictors:
-        values = _values(fit, name)
+        values = fit.points.predictor(name)
         decades = float(np.log10(values.max() / values.min()))
         if decades < SHORT_SPAN:
             yield issue(
@@ -37,8 +31,8 @@ def span(fit: Fit) -> Iterator[Finding]:
 def beyond(fit: Fit, prediction: Prediction) -> Iterator[Finding]:
     """K004: a prediction far outside the runs."""
     for name in fit.law.predictors:
-        target = float(prediction.params or 0 if name == "params" else prediction.tokens or 0)
-        values = _values(fit, name)
+        target = prediction.of(name) or 0.0
+        values = fit.points.predictor(name)
         decades = max(np.log10(target / values.max()), np.log10(values.min() / target))
         if decades > FAR:
             yield issue(

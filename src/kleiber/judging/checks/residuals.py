@@ -49,15 +49,12 @@ def trend(fit: Fit) -> Iterator[Finding]:
 
 def _shapes(fit: Fit) -> dict[str, Array]:
     """Return the curvatures looked for, each (n,), of centred logs scaled to one."""
-    logs = {"params": np.log(fit.points.params), "tokens": np.log(fit.points.tokens)}
-    unit = {
-        name: (x - x.mean()) / max(float(x.std()), 1e-9)
-        for name, x in logs.items()
-        if name in fit.law.predictors
-    }
+    logs = {name: np.log(fit.points.predictor(name)) for name in fit.law.predictors}
+    unit = {name: (x - x.mean()) / max(float(x.std()), 1e-9) for name, x in logs.items()}
     shapes = {f"{name} squared": x**2 for name, x in unit.items()}
     if len(unit) == 2:
-        shapes["params times tokens"] = unit["params"] * unit["tokens"]
+        (first, x), (second, y) = unit.items()
+        shapes[f"{first} times {second}"] = x * y
     return shapes
 
 
@@ -84,11 +81,11 @@ def dominant(fit: Fit) -> Iterator[Finding]:
     if not (fit.spread.known and fit.n_runs <= MOST_RUNS):
         return
     far = {
-        "params": FARTHER * float(fit.points.params.max()),
-        "tokens": FARTHER * float(fit.points.tokens.max()),
+        name: np.array([FARTHER * float(fit.points.predictor(name).max())])
+        for name in fit.law.predictors
     }
-    logs = np.log(np.array([[far[name]] for name in fit.law.predictors]))
-    bounds = fit.predict_many(np.array([far["params"]]), np.array([far["tokens"]]), method="delta")
+    logs = np.log(np.stack([far[name] for name in fit.law.predictors]))
+    bounds = fit.predict_many(**far, level=0.9, method="delta")
     half = 0.5 * float(np.log(bounds["mean_upper"][0] / bounds["mean_lower"][0]))
     without = fit.problem.at(jackknife(fit.problem).phi, logs)[0][:, 0]
     moved = np.abs(without - np.log(bounds["value"][0]))

@@ -98,7 +98,8 @@ def repeated(fit: Fit) -> Iterator[Finding]:
 def seeds(fit: Fit) -> Iterator[Finding]:
     """K012: nothing was trained twice, so the noise is the law's own misfit."""
     final = fit.points.final
-    where = np.stack([fit.points.params[final], fit.points.tokens[final]])
+    read = dict.fromkeys(("params", "tokens", *fit.law.predictors))
+    where = fit.points.predictors(tuple(read))[:, final]
     if final.any() and np.unique(where, axis=1).shape[1] == where.shape[1]:
         yield tip(
             "K012",
