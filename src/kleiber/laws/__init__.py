@@ -10,8 +10,10 @@ import difflib
 
 from kleiber.errors import UsageError
 from kleiber.laws.base import Law, Parameter, Term
+from kleiber.laws.broken import PARAMS_BROKEN, TOKENS_BROKEN
 from kleiber.laws.capacity import CAPACITY
 from kleiber.laws.chinchilla import CHINCHILLA
+from kleiber.laws.farseer import FARSEER
 from kleiber.laws.kaplan import KAPLAN
 from kleiber.laws.outer import CHINCHILLA_OUTER
 from kleiber.laws.overtraining import OVERTRAINING
@@ -31,6 +33,9 @@ LAWS: tuple[Law, ...] = (
     OVERTRAINING,
     REPETITION,
     ROUTED,
+    PARAMS_BROKEN,
+    TOKENS_BROKEN,
+    FARSEER,
 )
 
 
@@ -55,14 +60,17 @@ __all__ = [
     "CAPACITY",
     "CHINCHILLA",
     "CHINCHILLA_OUTER",
+    "FARSEER",
     "KAPLAN",
     "LAWS",
     "OVERTRAINING",
+    "PARAMS_BROKEN",
     "PARAMS_POWER",
     "PARAMS_POWER_FLOOR",
     "PUBLISHED",
     "REPETITION",
     "ROUTED",
+    "TOKENS_BROKEN",
     "TOKENS_POWER",
     "TOKENS_POWER_FLOOR",
     "Law",
