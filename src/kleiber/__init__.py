@@ -50,7 +50,15 @@ _PLACES = {
         "check",
         "hide_largest",
     ),
-    "kleiber.planning": ("Allocation", "allocate"),
+    "kleiber.planning": (
+        "Allocation",
+        "Cost",
+        "IsoFlop",
+        "Prices",
+        "allocate",
+        "isoflop",
+        "prices",
+    ),
     "kleiber.charts": ("draw_fit", "save_chart"),
     "kleiber.units": ("format_count", "parse_count"),
 }
@@ -63,17 +71,20 @@ __all__ = [
     "Backtest",
     "ColumnError",
     "Constraints",
+    "Cost",
     "Finding",
     "Fit",
     "FitError",
     "Hidden",
     "InputError",
     "Interval",
+    "IsoFlop",
     "KleiberError",
     "Law",
     "MissingExtraError",
     "Points",
     "Prediction",
+    "Prices",
     "Published",
     "Runs",
     "UnitError",
@@ -88,8 +99,10 @@ __all__ = [
     "fit_points",
     "format_count",
     "hide_largest",
+    "isoflop",
     "load",
     "parse_count",
+    "prices",
     "published",
     "save_chart",
 ]
@@ -109,7 +122,7 @@ if TYPE_CHECKING:
     from kleiber.fitting import Constraints, Fit, Interval, Prediction, fit, fit_points, load
     from kleiber.judging import Backtest, Finding, Hidden, backtest, check, hide_largest
     from kleiber.laws import LAWS, PUBLISHED, Law, Published, published
-    from kleiber.planning import Allocation, allocate
+    from kleiber.planning import Allocation, Cost, IsoFlop, Prices, allocate, isoflop, prices
     from kleiber.runs import Points, Runs
     from kleiber.units import format_count, parse_count
 

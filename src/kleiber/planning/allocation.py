@@ -61,12 +61,7 @@ def allocate(
         Where one of params and tokens does not lower the loss, or no run reaches it.
     """
     goal = goal_of(flops, gpu_hours, money, loss, serve_tokens, prices, serve_prices)
-    if not {"params", "tokens"} == set(fit.law.predictors):
-        raise UsageError(
-            f"The law '{fit.law.name}' reads only {', '.join(fit.law.predictors)}, so a budget "
-            "cannot be split by it.",
-            remedy="Fit a law of params and tokens (--law chinchilla).",
-        )
+    splittable(fit)
     chosen = method_for(fit, method)
     if goal.loss is None:
         _buys_something(fit, goal)
@@ -75,15 +70,28 @@ def allocate(
     if not (np.all(np.isfinite(best)) and abs(best[0]) < _MOST_LOG):
         raise _no_optimum(fit, goal)
     point = np.exp(best[:2])
-    if goal.loss is not None and not np.all(point >= 1.0):
+    if goal.loss is not None and not (point[0] >= _smallest(fit) and point[1] >= 1.0):
         raise UsageError(
-            f"A loss of {goal.loss:g} nats needs no training: the law reaches it with "
-            f"{point[0]:.2g} params on {point[1]:.2g} tokens.",
-            remedy="Ask for a loss below that of the runs.",
+            f"A loss of {goal.loss:g} nats needs no real model: the law reaches it with "
+            f"{point[0]:.3g} params on {point[1]:.3g} tokens, beneath {_smallest(fit):.3g} params.",
+            remedy="Ask for a loss below those of the runs (--loss).",
         )
     missing = math.nan if goal.loss is None else math.inf  # a refit that never reaches the loss
     ends = bounds(fit, coordinates, best, level, chosen, missing)
     return _answer(fit, goal, best, ends, level, chosen)
+
+
+def splittable(fit: Fit) -> None:
+    """Raise a UsageError for a law that does not read params and tokens, and only those."""
+    read = fit.law.predictors
+    if set(read) == {"params", "tokens"}:
+        return
+    more = [name for name in read if name not in ("params", "tokens")]
+    why = f"reads {' and '.join(more)} too" if more else f"reads only {', '.join(read)}"
+    raise UsageError(
+        f"The law '{fit.law.name}' {why}, so a budget cannot be split by it.",
+        remedy="Fit a law of params and tokens (--law chinchilla).",
+    )
 
 
 def _coordinates(fit: Fit, goal: Goal) -> Coordinates:
@@ -177,9 +185,14 @@ def _serving(fit: Fit, goal: Goal, params: float, loss: float, best: Array) -> S
     )
 
 
+def _smallest(fit: Fit) -> float:
+    """Return the params of the smallest sane model."""
+    return min(_SMALLEST, float(fit.points.params.min()))
+
+
 def _buys_something(fit: Fit, goal: Goal) -> None:
     """Raise where even the smallest sane model would see fewer tokens than it has params."""
-    smallest = min(_SMALLEST, float(fit.points.params.min()))
+    smallest = _smallest(fit)
     left = goal.budget / FLOPS_PER_PARAM_TOKEN / smallest - goal.extra
     if left >= smallest:
         return

@@ -101,14 +101,14 @@ class Allocation:
         lines: list[str] = []
         serving = self.serving
         if self.cost:
-            lines += [f"training: {self.cost.text()}; {self.cost.prices.sentence()}"]
+            lines += [f"training: {self.cost.text()}", f"  on {self.cost.prices.sentence()}"]
         if serving:
             said = serving.cost.text() if serving.cost else f"{serving.flops:.4g} FLOPs"
             own = serving.cost and self.cost and serving.cost.prices != self.cost.prices
-            rates = f"; {serving.cost.prices.sentence()}" if own and serving.cost else ""
             lines += [
                 f"serving {format_count(serving.tokens)} tokens: {said}, counted as "
-                f"{serving.convention}{rates}",
+                f"{serving.convention}",
+                *([f"  on {serving.cost.prices.sentence()}"] if own and serving.cost else []),
                 f"saves {serving.saving:.1%} of training and serving together, against the "
                 "least training for this loss",
             ]

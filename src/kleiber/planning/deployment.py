@@ -96,7 +96,8 @@ def best_for_loss(law: Law, theta: Array, loss: float, extra: float) -> Array:
 
 def log_cost(point: Array, extra: float) -> Array:
     """Return the log of params * (tokens + extra) at (..., 2) of log params and log tokens."""
-    return point[..., 0] + np.logaddexp(point[..., 1], _log(extra))
+    with np.errstate(invalid="ignore"):  # no point, no cost
+        return point[..., 0] + np.logaddexp(point[..., 1], _log(extra))
 
 
 def _log(extra: float) -> float:
@@ -133,9 +134,12 @@ def root(function: Callable[[Array], Array], low: Array, high: Array) -> Array:
         best = np.where(nearer, new, old)
         tolerance = 4.0 * np.finfo(float).eps * np.abs(best) + 1e-300
         width = np.abs(old - new)
-        if np.all((width <= 2.0 * tolerance) | (at_new == 0.0) | ~sound):
+        done = (width <= 2.0 * tolerance) | (at_new == 0.0) | ~sound
+        if done.all():
             break
-        share = _next_share((new, old, third), (at_new, at_old, at_third), tolerance / width)
+        least = tolerance / np.where(done, 1.0, width)
+        share = _next_share((new, old, third), (at_new, at_old, at_third), least)
+        share[done] = 0.0  # a row that has ended stays where it is
     return np.where(sound, best, np.nan)
 
 
@@ -149,5 +153,5 @@ def _next_share(
         safe = (phi**2 < xi) & ((1.0 - phi) ** 2 < 1.0 - xi)
         step = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
         share = np.where(safe & np.isfinite(step), step, 0.5)
-        edge = np.where(np.isfinite(least), np.minimum(least, 0.5), 0.5)
+    edge = np.minimum(least, 0.5)
     return np.clip(share, edge, 1.0 - edge)

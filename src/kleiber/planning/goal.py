@@ -43,7 +43,7 @@ def goal_of(
 ) -> Goal:
     """Return the goal that was given, or raise a UsageError that says what is wrong with it."""
     given = {"flops": flops, "gpu_hours": gpu_hours, "money": money, "loss": loss}
-    name = _one(given)
+    name = one_goal(given)
     served = 0.0 if serve_tokens is None else _served(serve_tokens)
     if serve_prices is not None and not served:
         raise UsageError(
@@ -87,7 +87,7 @@ _NOUNS = {"flops": "budget", "gpu_hours": "budget", "money": "budget", "loss": "
 _UNITS = {"flops": " FLOPs", "gpu_hours": " GPU-hours", "money": "", "loss": " nats"}
 
 
-def _one(given: Mapping[str, object]) -> str:
+def one_goal(given: Mapping[str, object]) -> str:
     """Return the name of the one goal that was given."""
     names = [name for name, value in given.items() if value is not None]
     if len(names) != 1:
