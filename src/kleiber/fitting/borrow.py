@@ -19,7 +19,7 @@ from kleiber.fitting.shares import Design, gradient
 from kleiber.laws.base import Array
 
 APART = 1.5  # posterior standard deviations that two priors' answers may differ by
-FLOOR = 0.006  # log-loss by which any such law misses at its own scale, and per e-fold beyond
+FLOOR = 0.01  # log-loss by which such a law may miss at its own scale, and again per e-fold beyond
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Borrowed:
         weak = np.where(self.log_odds[:, None] < 0.0, 1.0, np.where(apart, 0.5, 0.0))
         sd = np.sqrt((1.0 - weak) * sd1**2 + weak * sd0**2)
         beyond = np.maximum(at.log_params - self.largest[:, None], 0.0)
-        scale = np.sqrt(sd**2 + FLOOR**2 * (1.0 + beyond**2) + gap**2)
+        scale = np.sqrt(sd**2 + FLOOR**2 * (1.0 + beyond**2) + (0.5 * gap) ** 2)
         return Answers((1.0 - weak) * z1 + weak * z0, sd, gap, weak, scale)
 
     def prior_share(self, prior: Priors, at: Design) -> Array:

@@ -35,6 +35,18 @@ CAPACITY_TITLES: dict[str, str] = {
     "C006": "strangers are known",
 }
 
+# Of forecasts with a prior.
+FORECAST_TITLES: dict[str, str] = {
+    "F001": "one size",
+    "F002": "a scale-up beyond 30 times",
+    "F003": "no end of a run",
+    "F004": "on no law of a cross-entropy",
+    "F005": "a jump at a run's end",
+    "F006": "the priors disagree",
+    "F007": "a source of the prior itself",
+    "F008": "far more tokens per param",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -48,7 +60,7 @@ class Finding:
     @property
     def title(self) -> str:
         """Return what the code stands for."""
-        return (TITLES | CAPACITY_TITLES)[self.code]
+        return (TITLES | CAPACITY_TITLES | FORECAST_TITLES)[self.code]
 
     def to_dict(self) -> dict[str, str]:
         """Return the finding as plain data."""

@@ -1,0 +1,196 @@
+"""A prior as a file: what was learnt, also without each source, and whose runs taught it.
+
+The bundled one ships with the package; ``kleiber calibrate`` makes it again, or adds a user's
+own past families to it. The file also carries the calibration that belongs to the prior.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from kleiber.errors import InputError, UsageError
+from kleiber.fitting.prior import Prior
+from kleiber.fitting.shares import NAMES, REFERENCE, SIZE
+from kleiber.runs.points import Points
+
+SCHEMA = "kleiber.prior/1"
+KNOWN = 0.5  # share of a table's runs that make it a source's
+LEAST_KNOWN = 2  # runs, fewer are chance
+DIGITS = 6  # of a print
+
+
+@dataclass(frozen=True)
+class Source:
+    """One witness of a prior: the prints of its families' runs, by family."""
+
+    families: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A learnt prior with its sources; ``calibration`` is plain data for judging."""
+
+    prior: Prior
+    without: Mapping[str, Prior]
+    sources: Mapping[str, Source]
+    calibration: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    made: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def leaving_out(self, source: str | None) -> Prior:
+        """Return the prior taught without a source, the whole one for None."""
+        if source is None:
+            return self.prior
+        if source not in self.without:
+            raise UsageError(
+                f"The prior '{self.prior.name}' has no source '{source}' to leave out.",
+                remedy=f"Its sources are {', '.join(self.sources)}.",
+            )
+        return self.without[source]
+
+    def source_of(self, points: Points) -> str | None:
+        """Return the source whose runs these are, also as another reading of its chart.
+
+        Counts of two digits and losses of two decimals are compared with their neighbours, so
+        that a second digitisation is known.
+        """
+        near = [_near_prints(*row) for row in _finals(points)]
+        best, most = None, 0
+        for name, source in self.sources.items():
+            for prints in source.families.values():
+                hits = sum(1 for own in near if not prints.isdisjoint(own))
+                if hits > most:
+                    best, most = name, hits
+        return best if most >= max(LEAST_KNOWN, KNOWN * len(near)) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bundle as plain data."""
+        return {
+            "schema": SCHEMA,
+            "made": dict(self.made),
+            "coordinates": list(NAMES),
+            "reference": {"params": REFERENCE[0], "tokens": REFERENCE[1]},
+            "prior": _plain(self.prior),
+            "without": {name: _plain(prior) for name, prior in self.without.items()},
+            "sources": {
+                name: {key: "".join(sorted(prints)) for key, prints in one.families.items()}
+                for name, one in self.sources.items()
+            },
+            "calibration": dict(self.calibration),
+        }
+
+
+def bundled(without: Sequence[str] = ()) -> Prior:
+    """Return the prior that ships with the package, taught without a source where one is named."""
+    if len(without) > 1:
+        raise UsageError(
+            f"The bundled prior is kept without one source at a time; {len(without)} are named.",
+            remedy="Name one, or learn your own with kleiber calibrate.",
+        )
+    return bundle().leaving_out(without[0] if without else None)
+
+
+@cache
+def bundle() -> Bundle:
+    """Return the bundle that ships with the package."""
+    return _read(resources.files("kleiber.fitting").joinpath("bundled.json").read_text())
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Return the bundle of a file that ``kleiber calibrate`` wrote.
+
+    Raises
+    ------
+    InputError
+        For a file that is none.
+    """
+    try:
+        return _read(Path(path).read_text())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"'{path}' is no prior: {error}.",
+            remedy="Make one with kleiber calibrate --out FILE, or use --prior bundled or weak.",
+        ) from None
+
+
+def prints_of(points: Points) -> frozenset[str]:
+    """Return the prints of a family's runs, by which it is known again."""
+    return frozenset(_print(*_rounded(*row)) for row in _finals(points))
+
+
+def _finals(points: Points) -> list[tuple[float, float, float]]:
+    """Return params, tokens and loss of the ends of the runs."""
+    columns = (points.params, points.tokens, points.loss)
+    return list(zip(*(column[points.final].tolist() for column in columns), strict=True))
+
+
+def _rounded(params: float, tokens: float, loss: float) -> tuple[int, int, int]:
+    """Return the counts in steps of a tenth of an e-fold and the loss in hundredths."""
+    return round(10.0 * np.log(params)), round(10.0 * np.log(tokens)), round(100.0 * loss)
+
+
+def _near_prints(params: float, tokens: float, loss: float) -> set[str]:
+    """Return the prints of a run's roundings and of their neighbours."""
+    n, d, z = _rounded(params, tokens, loss)
+    return {_print(n + i, d + j, z + k) for i, j, k in product((-1, 0, 1), repeat=3)}
+
+
+def _print(n: int, d: int, z: int) -> str:
+    return hashlib.sha256(f"{n} {d} {z}".encode()).hexdigest()[:DIGITS]
+
+
+def _plain(prior: Prior) -> dict[str, Any]:
+    rows, columns = np.tril_indices(SIZE)
+    return {
+        "name": prior.name,
+        "mean": [round(float(x), 5) for x in prior.mean],
+        "covariance": [round(float(x), 6) for x in prior.covariance[rows, columns]],
+        "sigma": round(prior.sigma, 6),
+        "tails": prior.tails,
+        "sources": list(prior.sources),
+    }
+
+
+def _prior(content: Mapping[str, Any]) -> Prior:
+    lower = np.zeros((SIZE, SIZE))
+    lower[np.tril_indices(SIZE)] = content["covariance"]
+    return Prior(
+        content["name"],
+        np.array(content["mean"], dtype=np.float64),
+        lower + lower.T - np.diag(np.diag(lower)),
+        float(content["sigma"]),
+        float(content["tails"]),
+        tuple(content["sources"]),
+    )
+
+
+def _read(text: str) -> Bundle:
+    found: object = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("it holds no JSON object")
+    content = cast(dict[str, Any], found)
+    if content.get("schema") != SCHEMA:
+        raise ValueError(f"its schema is {content.get('schema')!r}, not '{SCHEMA}'")
+    return Bundle(
+        _prior(content["prior"]),
+        {key: _prior(value) for key, value in content["without"].items()},
+        {
+            name: Source({key: _split(prints) for key, prints in families.items()})
+            for name, families in content["sources"].items()
+        },
+        content["calibration"],
+        content["made"],
+    )
+
+
+def _split(prints: str) -> frozenset[str]:
+    return frozenset(prints[i : i + DIGITS] for i in range(0, len(prints), DIGITS))

@@ -1,0 +1,312 @@
+"""A run predicted with borrowed strength, in an interval that past families have earned."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from kleiber.errors import UsageError, ValuesError
+from kleiber.fitting import evidence
+from kleiber.fitting.borrow import borrow
+from kleiber.fitting.bundle import Bundle, bundle, read_bundle
+from kleiber.fitting.posterior import Priors
+from kleiber.fitting.prior import WEAK
+from kleiber.fitting.shares import Design, values
+from kleiber.judging.calibration import NEAR, Calibration, Typical
+from kleiber.judging.finding import Finding, issue, tip
+from kleiber.runs import Points, Runs
+from kleiber.units import format_count, parse_count
+
+Width = Literal["calibrated", "model"]
+FAR = 30.0  # scale-up beyond which errors of past families grow fast
+OVER_TRAINED = 10.0  # times the tokens per param seen: no past family was asked for more
+DISAGREE = 0.03  # log-loss between the two priors' answers
+ROUGH = 0.03  # residual scale of runs that lie on no law of a cross-entropy
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The loss (nats per token) of a run not yet trained, and what the answer rests on.
+
+    ``learnt`` and ``weak`` are the answers under the two priors, ``followed`` which of them is
+    ``value``; ``prior_share`` is the part of what is known that the prior brings. ``left_out``
+    names the source that the learnt prior was taught without, because these are its runs.
+    ``typical`` says how past ladders of so many sizes missed.
+    """
+
+    params: float
+    tokens: float
+    value: float
+    lower: float
+    upper: float
+    level: float
+    interval: Width
+    learnt: float
+    weak: float
+    followed: Literal["learnt", "mean", "weak"]
+    prior: str
+    prior_share: float
+    left_out: str | None
+    runs: int
+    sizes: int
+    scale_up: float
+    clusters: int
+    typical: Typical | None
+    law: dict[str, float]
+    sigma: float
+    findings: tuple[Finding, ...]
+
+    @property
+    def gap(self) -> float:
+        """The learnt prior's answer over the weak one's, minus 1."""
+        return self.learnt / self.weak - 1.0
+
+    def sentence(self) -> str:
+        """Return the forecast as one line."""
+        where = f"{format_count(self.params)} params on {format_count(self.tokens)} tokens"
+        earned = f"calibrated over {self.clusters} clusters"
+        if self.interval == "model":
+            earned = "the model's own interval, not calibrated"
+        return (
+            f"{where}: {self.value:.4f} nats; {self.level:.0%} of new runs lie in "
+            f"{self.lower:.4f} to {self.upper:.4f} ({earned})"
+        )
+
+    def text(self) -> str:
+        """Return the forecast with what it rests on."""
+        lines = [self.sentence()]
+        sizes = f"{self.sizes} size{'s' * (self.sizes != 1)}"
+        if self.typical is not None and self.typical.clusters:
+            lines.append(
+                f"  over {self.typical.clusters} clusters, ladders like this (of {self._alike()}) "
+                f"missed by {100 * self.typical.median:.1f} % in the median, "
+                f"{100 * self.typical.worst:.1f} % at worst"
+            )
+        said = {
+            "learnt": "the learnt prior's stands",
+            "mean": "their mean stands: neither is as sure as they are apart",
+            "weak": "the weak prior's stands: the runs are less probable under the learnt one",
+        }
+        if self.prior != WEAK.name:
+            lines.append(
+                f"  prior '{self.prior}' says {self.learnt:.4f}, the weak one {self.weak:.4f} "
+                f"({100 * self.gap:+.1f} %); {said[self.followed]}"
+            )
+        lines.append(
+            f"  {100 * self.prior_share:.0f} % of what is known of this answer is the prior's; "
+            f"{self.runs} run{'s' * (self.runs != 1)} of {sizes}, "
+            f"{self.scale_up:.3g}x the largest"
+        )
+        law = self.law
+        lines.append(
+            f"  L = {law['E']:.4g} + {law['A']:.4g}/params^{law['alpha']:.3f} + "
+            f"{law['B']:.4g}/tokens^{law['beta']:.3f}, residual scale {100 * self.sigma:.2f} %"
+        )
+        return "\n".join(lines)
+
+    def _alike(self) -> str:
+        """Return which ladders were counted as like this one."""
+        assert self.typical is not None
+        sizes = f"{self.typical.sizes} size{'s' * (self.typical.sizes != '1')}"
+        reach = {"near": f", up to {NEAR:g}x", "far": f", beyond {NEAR:g}x", "any": ""}
+        return sizes + reach[self.typical.reach]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the forecast as plain data."""
+        return {**asdict(self), "gap": self.gap}
+
+
+def forecast(
+    runs: object,
+    params: float | str,
+    tokens: float | str,
+    *,
+    prior: str | os.PathLike[str] | Bundle = "bundled",
+    level: float = 0.9,
+    interval: Width = "calibrated",
+) -> Forecast:
+    """Predict the loss of a run from one run or more, with a prior and a calibrated interval.
+
+    Parameters
+    ----------
+    prior
+        "bundled", "weak" (nothing learnt), or a file of ``kleiber calibrate``. A source whose
+        runs these are is left out of it.
+    interval
+        "calibrated" multiplies the answer's scale by what other families needed; "model" is the
+        posterior's own, which covered 7 to 8 of 10 where it said 9.
+
+    Raises
+    ------
+    UsageError
+        For a table of several families, or a level that so few sources cannot support.
+    ValuesError
+        For runs of which no point can be on a law of trained models.
+    """
+    table = Runs.read(runs)
+    if len(table.families) > 1:
+        raise UsageError(
+            f"The table holds {len(table.families)} families; a forecast is of one.",
+            remedy="Choose one with runs.select(family=…) (--family NAME).",
+        )
+    if interval not in ("calibrated", "model"):
+        raise UsageError(
+            f"interval='{interval}' is not a choice; a forecast's is calibrated or model.",
+            remedy="Use one of those (--interval).",
+        )
+    known = _bundle(prior)
+    raw = table.points()
+    source = known.source_of(raw) if known else None
+    points, seen = _usable(raw)
+    learnt = WEAK if known is None else known.leaving_out(source)
+    rows = evidence.gather([(points, evidence.weights(points, np.ones(len(points), dtype=bool)))])
+    made = borrow(rows, learnt)
+    at = Design.finals(parse_count(params), parse_count(tokens))
+    at = Design(at.log_params[None], at.log_tokens[None], at.mid[None])
+    found = made.predict(at)
+    sizes = len(np.unique(points.params))
+    table_of = Calibration.from_dict((known or bundle()).calibration)
+    factor = _factor(table_of, interval, level, sizes)
+    half = factor * float((found.scale if interval == "calibrated" else found.sd)[0, 0])
+    z, weak = float(found.z[0, 0]), float(found.weak[0, 0])
+    result = Forecast(
+        params=float(np.exp(at.log_params[0, 0])),
+        tokens=float(np.exp(at.log_tokens[0, 0])),
+        value=float(np.exp(z)),
+        lower=float(np.exp(z - half)),
+        upper=float(np.exp(z + half)),
+        level=level,
+        interval=interval,
+        learnt=float(np.exp(made.learnt.predict(at)[0][0, 0])),
+        weak=float(np.exp(made.weak.predict(at)[0][0, 0])),
+        followed="weak" if weak == 1.0 else "mean" if weak else "learnt",
+        prior=learnt.name,
+        prior_share=float(made.prior_share(Priors.same(learnt, 1), at)[0, 0]),
+        left_out=source,
+        runs=points.n_runs,
+        sizes=sizes,
+        scale_up=float(parse_count(params) / points.params.max()),
+        clusters=table_of.clusters,
+        typical=table_of.like(sizes, float(parse_count(params) / points.params.max())),
+        law=values((made.weak if weak == 1.0 else made.learnt).theta[0]),
+        sigma=float((made.weak if weak == 1.0 else made.learnt).sigma[0]),
+        findings=(),
+    )
+    return _with_findings(result, points, seen)
+
+
+def _bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
+    """Return the prior that was asked for; None for the weak one alone."""
+    if isinstance(prior, Bundle):
+        return prior
+    if prior == WEAK.name:
+        return None
+    return bundle() if prior == "bundled" else read_bundle(cast(str, prior))
+
+
+def _usable(raw: Points) -> tuple[Points, tuple[str, ...]]:
+    """Return mended, thinned points and the runs that were mended, or raise for none."""
+    whole, mended = evidence.mended(raw)
+    points = evidence.thinned(whole)
+    if not len(points):
+        least, most = format_count(raw.tokens.min()), format_count(raw.tokens.max())
+        raise ValuesError(
+            f"None of {len(raw)} points can be on a law of trained models: their losses are "
+            f"{raw.loss.min():.3g} to {raw.loss.max():.3g} nats on {least} to {most} tokens; a "
+            f"forecast takes losses up to {evidence.MOST_LOSS:g} nats, after "
+            f"{format_count(evidence.LEAST_TOKENS)} tokens and a token a param.",
+            remedy="If the losses are perplexities, say so with unit='ppl' (--unit ppl).",
+        )
+    return points, mended
+
+
+def _factor(table: Calibration, interval: Width, level: float, sizes: int) -> float:
+    """Return the multiple of the scale."""
+    if interval == "calibrated":
+        return table.factor(level, sizes)
+    from scipy.special import ndtri
+
+    from kleiber.fitting.intervals import check_level
+
+    return float(ndtri(0.5 + 0.5 * check_level(level)))
+
+
+def _with_findings(made: Forecast, points: Points, mended: tuple[str, ...]) -> Forecast:
+    """Return the forecast with what a reader must know of it."""
+    from dataclasses import replace
+
+    found: list[Finding] = []
+    if made.sizes == 1:
+        found.append(
+            issue(
+                "F001",
+                "All runs have one size: how loss falls with params is the prior's alone. The "
+                "interval is widened to what ladders of one size needed.",
+                "Train a second size, however small.",
+            )
+        )
+    if made.scale_up > FAR:
+        found.append(
+            issue(
+                "F002",
+                f"The target is {made.scale_up:.0f} times the largest size; beyond {FAR:.0f} times "
+                "past families missed by twice as much and more.",
+                f"Train a run of {format_count(made.params / FAR)} params or larger.",
+            )
+        )
+    if not points.final.any():
+        found.append(
+            issue(
+                "F003",
+                "No point is the end of a run, so the learning rate has decayed at none.",
+                "Add the ends of the runs, or mark them in a column 'final'.",
+            )
+        )
+    if made.sigma > ROUGH:
+        found.append(
+            issue(
+                "F004",
+                f"The runs lie {100 * made.sigma:.1f} % off any law: is the loss a cross-entropy "
+                "per token of one recipe and one evaluation?",
+                "Give the unit (--unit), and one recipe and metric (--where).",
+            )
+        )
+    if mended:
+        found.append(
+            tip(
+                "F005",
+                f"The end of {', '.join(mended[:3])} lies far above what precedes it and was "
+                "left out; the reading before it counts as the end.",
+                "Look at that run: a misread chart, another metric, or a divergence.",
+            )
+        )
+    if made.prior != WEAK.name and abs(np.log(made.learnt / made.weak)) > DISAGREE:
+        found.append(
+            issue(
+                "F006",
+                f"The two priors disagree by {100 * abs(made.gap):.1f} % of the loss: the runs do "
+                "not decide, and the interval holds the disagreement.",
+                "Add a larger size or a run of other tokens per param (kleiber plan says which).",
+            )
+        )
+    if made.left_out is not None:
+        found.append(
+            tip(
+                "F007",
+                f"These are runs of the prior's own source {made.left_out}, which was left out.",
+                "Nothing to do.",
+            )
+        )
+    ratio = made.tokens / made.params / float((points.tokens / points.params).max())
+    if ratio > OVER_TRAINED:
+        found.append(
+            tip(
+                "F008",
+                f"The target has {ratio:.0f} times the tokens per param of any run.",
+                "Train one small run that long.",
+            )
+        )
+    return replace(made, findings=tuple(found))
