@@ -183,7 +183,7 @@ def test_published_sets_have_their_law_s_parameters_and_a_source() -> None:
     for entry in PUBLISHED:
         assert tuple(entry.values) == get(entry.law).names
         assert entry.source and entry.unit == "nats"
-        assert entry.params_are in ("total", "nonembedding")
+        assert entry.params_are in ("total", "nonembedding", "active")
 
 
 @pytest.mark.parametrize("law", [law for law in KNOWN if law.optimum], ids=lambda law: law.name)

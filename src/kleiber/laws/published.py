@@ -64,6 +64,37 @@ PUBLISHED: tuple[Published, ...] = (
         note="Also the single start and the borrowed (A, alpha) of Choshen et al. 2024.",
     ),
     Published(
+        name="muennighoff-2023-repetition",
+        law="repetition",
+        values={
+            "E": math.exp(0.6254804),
+            "A": math.exp(6.255414),
+            "alpha": 0.3526596,
+            "B": math.exp(7.3049974),
+            "beta": 0.3526596,
+            "R_D": 15.387756,
+            "R_N": 5.309743,
+        },
+        source="Muennighoff et al. 2023, appendix A: C4 tied, then the decays on 182 runs",
+        params_are="total",
+        note="A local minimum of its objective; a lower one lies at R_D 95, R_N 1.7.",
+    ),
+    *(
+        Published(
+            name=f"clark-2022-{router}",
+            law="routed",
+            values=dict(zip(("a", "b", "c", "d", "E_start", "E_max"), row, strict=True)),
+            source="Clark et al. 2022, table 3",
+            params_are="active",
+            note="Three digits are all that was published; they move the loss by up to 2 %.",
+        )
+        for router, row in (
+            ("s-base", (-0.082, -0.108, 0.009, 1.104, 1.847, 314.478)),
+            ("rl-r", (-0.083, -0.126, 0.012, 1.111, 1.880, 469.982)),
+            ("hash", (-0.087, -0.136, 0.012, 1.157, 4.175, 477.741)),
+        )
+    ),
+    Published(
         name="kaplan-2020",
         law="kaplan",
         values={"Nc": 6.4e13, "alpha_N": 0.076, "Dc": 1.8e13, "alpha_D": 0.103},
