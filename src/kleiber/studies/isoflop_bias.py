@@ -136,8 +136,10 @@ def run(data: Path) -> Table:
 def _of_llama(targets: dict[tuple[str, str], Target]) -> list[str]:
     """Return what the points of Llama 3 show, by objective."""
     claims: list[str] = []
-    kinds = {"raw": "least squares of the loss (published: 58 to 75 and 6 to 10)", "huber":
-             "Huber on the log-loss"}  # fmt: skip
+    kinds = {
+        "raw": "least squares of the loss (published: 58 to 75 and 6 to 10)",
+        "huber": "Huber on the log-loss",
+    }
     own = [abs(100.0 * one.bias) for (family, _), one in targets.items() if LLAMA in family]
     for kind, said in kinds.items():
         mine = [one for key, one in targets.items() if LLAMA in key[0] and key[1] == kind]
@@ -146,21 +148,23 @@ def _of_llama(targets: dict[tuple[str, str], Target]) -> list[str]:
             for name in ("gap", "wasted")
         )
         claims.append(
-            f"On Llama 3's points, read as printed and with the exponential undone, parabolas give "
-            f"{gaps} % more tokens than a surface by {said}, worth {lost} % of the compute."
+            f"On Llama 3's points, as digitised and exponentiated, parabolas give {gaps} % more "
+            f"tokens than a surface by {said}, worth {lost} % of the compute."
         )
+    if not own:
+        return []
     return [
         *claims,
         f"On noise-free losses of those surfaces at those points they are off by {max(own):.1f} % "
-        "at most: there it is not the parabolas' shape that parts them, but what the points weigh "
-        "in each and the surface's misfit."
-    ] if own else []  # fmt: skip
+        "at most: there the parabolas' shape is not what parts the two approaches.",
+    ]
 
 
 def _row(family: str, objective: str, one: IsoFlop) -> dict[str, Any]:
     """Return one set's line."""
     target = one.target
     assert target is not None
+    as_published = family.startswith(LLAMA) and objective == "raw"
     box, truth = target.tokens.interval, target.surface_tokens.value
     low, high = (100.0 * (end / truth - 1.0) for end in (box.lower, box.upper))
     return {
