@@ -49,7 +49,7 @@ def test_what_nobody_gave_is_marked_as_assumed() -> None:
     assert rates.assumed == ("gpu", "gpu_hour")
     said = rates.sentence()
     assert said.count("(assumed)") == 2
-    assert "30% of the peak at" in said
+    assert "30% of the peak, at" in said
     assert "2 currency units a GPU-hour (assumed)" in said
     assert rates.to_dict()["assumed"] == ["gpu", "gpu_hour"]
 

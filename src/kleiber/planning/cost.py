@@ -87,7 +87,7 @@ class Prices:
             "mfu": f"at {self.mfu:.0%} of the peak",
             "gpu_hour": f"at {self.gpu_hour:g} {self.currency} a GPU-hour",
         }
-        return " ".join(f"{said}{self._mark(name)}" for name, said in named.items())
+        return ", ".join(f"{said}{self._mark(name)}" for name, said in named.items())
 
     def _mark(self, name: str) -> str:
         return " (assumed)" if name in self.assumed else ""

@@ -112,15 +112,15 @@ class IsoFlop:
         title = ("budget", "runs", "params", "surface", "tokens", "surface", "own bias")
         rows = [_line(title), *(_line(_cells(one)) for one in self.profiles)]
         level = self.params_exponent.interval.level
+        failed = f", {self.failed} of them without a power law" if self.failed else ""
         tail = [
             f"  params grow as FLOPs^{self.params_exponent.text('number')} by parabolas, "
-            f"FLOPs^{self.surface_exponent.text('number')} by the surface",
+            f"^{self.surface_exponent.text('number')} by the surface",
             *(_target_lines(self.target) if self.target else []),
-            f"  {level:.0%} intervals; parabolas: {self.replicates} resamples of the runs of each "
-            f"budget, {self.failed} without a power law; surface: "
-            f"{self.surface_exponent.interval.method}",
-            "  own bias: tokens that parabolas find on noise-free losses of the surface "
-            f"({self.fit.law.name}) at these runs, against its true optimum",
+            f"  {level:.0%} intervals; parabolas: {self.replicates} resamples within budgets"
+            f"{failed}; surface: {self.surface_exponent.interval.method}",
+            "  own bias: parabolas' tokens on noise-free losses of the surface at these runs, "
+            "to its optimum's",
         ]
         return "\n".join([head, *rows, *tail])
 

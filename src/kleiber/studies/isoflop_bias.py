@@ -171,9 +171,7 @@ def _row(family: str, objective: str, one: IsoFlop) -> dict[str, Any]:
         "runs": family,
         "grid or objective": objective,
         "at FLOPs": target.flops,
-        "published tokens %": LLAMA_GAP
-        if family.startswith(LLAMA) and objective == "raw"
-        else None,
+        "published tokens %": LLAMA_GAP if as_published else None,
         "tokens %": f"{100.0 * target.gap:+.1f}",
         "interval of the ratio %": f"{low:+.0f} to {high:+.0f}",
         "own bias %": f"{100.0 * target.bias:+.1f}",
