@@ -24,6 +24,7 @@ VERBS = {
     "fit": "Fit a scaling law exactly and say how sure its values are.",
     "check": "Say what is wrong with a fit, by stable codes.",
     "predict": "Predict the loss of a run not yet trained.",
+    "calibrate": "Learn a prior from past families and earn its intervals on them.",
     "allocate": "Split a budget into params and tokens.",
     "isoflop": "Find the best size at every budget by parabolas, and their bias.",
     "backtest": "Hide a size, predict it from every part of the rest, and compare.",

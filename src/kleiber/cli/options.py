@@ -142,15 +142,38 @@ class Intervals:
 
     level: float = 0.9
     "Probability that an interval covers."
-    interval: Literal["delta", "profile", "bootstrap", "jackknife"] | None = None
-    "Method of the intervals; delta unless --bootstraps is given."
+    interval: (
+        Literal["delta", "profile", "bootstrap", "jackknife", "model", "calibrated"] | None
+    ) = None
+    "Method of the intervals: delta unless --bootstraps is given; with --prior calibrated or model."
     bootstraps: int | None = None
     "Bootstrap replicates over runs; giving a number chooses --interval bootstrap, 0 does not."
 
     @property
     def method(self) -> str | None:
-        """The method asked for, None for the default."""
-        return self.interval or ("bootstrap" if self.bootstraps else None)
+        """The method asked for, None for the default; UsageError for one that needs a prior."""
+        from kleiber.errors import UsageError
+
+        if self.interval == "calibrated":
+            raise UsageError(
+                "A calibrated interval is of a forecast with a prior, and none is asked for.",
+                remedy="Add --prior bundled to kleiber predict, or leave --interval out.",
+            )
+        chosen = None if self.interval == "model" else self.interval
+        return chosen or ("bootstrap" if self.bootstraps else None)
+
+    @property
+    def width(self) -> Literal["calibrated", "model"]:
+        """The interval of a forecast with a prior; UsageError for a method of fits."""
+        from kleiber.errors import UsageError
+
+        if self.interval not in (None, "calibrated", "model") or self.bootstraps:
+            method = self.interval or "bootstrap"
+            raise UsageError(
+                f"With a prior the interval is calibrated or model, and '{method}' was asked for.",
+                remedy="Leave --interval and --bootstraps out: calibrated is the default.",
+            )
+        return "model" if self.interval == "model" else "calibrated"
 
 
 def is_saved_fit(path: str) -> bool:

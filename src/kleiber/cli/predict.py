@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from kleiber.cli.options import Files, Fitting, Intervals, Reading, count_if
-from kleiber.cli.output import command, findings_text, print_json, problems_text, save_plot
+from kleiber.cli.output import (
+    command,
+    findings_text,
+    print_json,
+    problems_text,
+    save_plot,
+    say_notes,
+)
 from kleiber.cli.source import saved_or_made
 
 
@@ -15,6 +22,7 @@ def predict(
     tokens: str | None = None,
     unique_tokens: str | None = None,
     experts: str | None = None,
+    prior: str | None = None,
     reading: Reading | None = None,
     fitting: Fitting | None = None,
     intervals: Intervals | None = None,
@@ -33,6 +41,9 @@ def predict(
         How many of the tokens are unique, for a law that reads it (--law repetition).
     experts
         Experts of each routed layer, for a law that reads it (--law routed); 1 is dense.
+    prior
+        Borrow strength from past families: bundled, weak, or a file of kleiber calibrate. Works
+        from a single run; the interval is calibrated on families left out [default: none].
     plot
         Draw loss against compute with the band and the prediction, to .svg, .png, .html or
         .json.
@@ -43,6 +54,9 @@ def predict(
 
     asked = intervals or Intervals()
     wanted = (count_if(params, "--params"), count_if(tokens, "--tokens", "140B"))
+    if prior is not None:
+        _with_prior(prior, files, wanted, reading, fitting, asked, plot=plot, json=json)
+        return
     more = {
         "unique_tokens": count_if(unique_tokens, "--unique-tokens", "25B"),
         "experts": count_if(experts, "--experts", "64"),
@@ -68,3 +82,45 @@ def predict(
             print("SYNTHETIC DATA: generated from a known law, no model was trained")
         for label, text in [*problems_text(problems), *findings_text(findings)]:
             print(f"{label}: {text}")
+
+
+def _with_prior(
+    prior: str,
+    files: Files,
+    wanted: tuple[float | None, float | None],
+    reading: Reading | None,
+    fitting: Fitting | None,
+    asked: Intervals,
+    *,
+    plot: str | None,
+    json: bool,
+) -> None:
+    """Predict under a prior and print what the answer rests on."""
+    from kleiber.errors import UsageError
+    from kleiber.judging.forecast import forecast
+
+    params, tokens = wanted
+    if params is None or tokens is None:
+        lacks = "--params" if params is None else "--tokens"
+        raise UsageError(
+            f"A forecast is of a size and of tokens, and {lacks} is missing.",
+            remedy="Write for example --params 7B --tokens 140B.",
+        )
+    if fitting not in (None, Fitting()) or plot:
+        what = "--plot" if plot else "an option of fitting"
+        raise UsageError(
+            f"A forecast with a prior fits the Chinchilla law in its own way; {what} was given.",
+            remedy="Leave it out, or leave --prior out.",
+        )
+    runs = (reading or Reading()).read(files)
+    if not json:
+        say_notes(runs)
+    found = forecast(runs, params, tokens, prior=prior, level=asked.level, interval=asked.width)
+    if json:
+        print_json({"schema": "kleiber.forecast/1", **found.to_dict(), "command": command()})
+        return
+    print(found.text())
+    if runs.synthetic:
+        print("SYNTHETIC DATA: generated from a known law, no model was trained")
+    for label, text in findings_text(found.findings):
+        print(f"{label}: {text}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -71,6 +72,13 @@ class Bundle:
                 if hits > most:
                     best, most = name, hits
         return best if most >= max(LEAST_KNOWN, KNOWN * len(near)) else None
+
+    def write(self, path: Path) -> Path:
+        """Write the bundle to a file, whole or not at all, and return where."""
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+        os.replace(partial, path)
+        return path
 
     def to_dict(self) -> dict[str, Any]:
         """Return the bundle as plain data."""

@@ -43,6 +43,17 @@ class Evidence:
         at = Design(self.at.log_params[rows], self.at.log_tokens[rows], self.at.mid[rows])
         return Evidence(at, self.y[rows], self.w[rows])
 
+    def widths(self) -> Index:
+        """Return how many places (B,) of each row are in use; they come first."""
+        return np.count_nonzero(self.w, axis=1)
+
+    def narrowed(self, width: int) -> Evidence:
+        """Return the first places of every row."""
+        at = Design(
+            self.at.log_params[:, :width], self.at.log_tokens[:, :width], self.at.mid[:, :width]
+        )
+        return Evidence(at, self.y[:, :width], self.w[:, :width])
+
 
 def usable(points: Points) -> Mask:
     """Return which points can be on a law of trained models."""

@@ -8,6 +8,7 @@ coordinates; the scale is renewed by its EM step in between. Both only ever go d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from kleiber.laws.base import Array, Index, Mask
 NU = 4.0  # degrees of freedom of the residuals
 SCALE_POINTS = 4.0  # runs that the prior's residual scale is worth
 STEPS = 60
+WIDTHS = (16, 48, 96)  # points a row up to which rows are solved together
 ENOUGH = 1e-9  # decrease of the negative log-posterior below which a row has arrived
 
 
@@ -54,9 +56,32 @@ def solve(
     start: Array | None = None,
     steps: int = STEPS,
 ) -> Posterior:
-    """Return the posterior mode of every row of evidence, from the prior's mean by default."""
+    """Return the posterior mode of every row of evidence, from the prior's mean by default.
+
+    Rows of like widths are solved together, so that one long row does not pad all others.
+    """
     rows = len(evidence)
     held = prior if isinstance(prior, Priors) else Priors.same(prior, rows)
+    used = evidence.widths()
+    parts: list[tuple[Index, Posterior]] = []
+    for low, high in pairwise((0, *WIDTHS, max(int(used.max(initial=0)), WIDTHS[-1]) + 1)):
+        some = np.flatnonzero((used > low) & (used <= high))
+        if len(some):
+            first = None if start is None else start[some]
+            own = evidence.take(some).narrowed(int(used[some].max()))
+            parts.append((some, _solve(own, held.take(some), first, steps)))
+    order = np.argsort(np.concatenate([some for some, _ in parts]), kind="stable")
+    return Posterior(
+        *(
+            np.concatenate([getattr(found, name) for _, found in parts])[order]
+            for name in Posterior.__annotations__
+        )
+    )
+
+
+def _solve(evidence: Evidence, held: Priors, start: Array | None, steps: int) -> Posterior:
+    """Return the modes of rows of one width."""
+    rows = len(evidence)
     theta = (held.mean if start is None else start).copy()
     if start is None:
         theta[:, LEVEL] += _level_gap(theta, evidence)

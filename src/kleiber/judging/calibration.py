@@ -22,7 +22,6 @@ MOST_LEVEL = 0.95  # of an interval: a dozen sources say nothing of what is rare
 NEAR = 10.0  # scale-up up to which a target is near
 LEAST_LIKE = 4  # sources below which "ladders like this" are those of any reach
 CAPPED = 3.0  # an error beyond is counted as 300 %
-NORMAL_90 = 1.6448536269514722  # half width in sd of what is not calibrated
 
 
 @dataclass(frozen=True)
@@ -111,24 +110,6 @@ class Calibration:
         )
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """How an interval of a level did on some cells, every source counting once.
-
-    ``low`` and ``high`` are 95 % Clopper-Pearson bounds with the sources as trials;
-    ``median_width`` is the full width relative to the loss, median over sources of medians;
-    ``score`` is the interval score (Gneiting and Raftery 2007) of the log-loss.
-    """
-
-    level: float
-    covered: float
-    low: float
-    high: float
-    clusters: int
-    median_width: float
-    score: float
-
-
 def calibrate(trials: Trials) -> Calibration:
     """Return the table that trials teach."""
     k = np.array([cell.k for cell in trials.cells])
@@ -173,42 +154,6 @@ def by_source(values: Array, chosen: Mask, clusters: Sequence[str]) -> dict[str,
     }
 
 
-def half_widths(trials: Trials, level: float, scale: Array | None = None) -> Array:
-    """Return each hidden final's half width, its factor taken from the other sources alone."""
-    scale = trials.scale if scale is None else scale
-    scores = np.abs(trials.error) / scale
-    names = np.array(trials.clusters)[trials.cell]
-    w = balanced(trials, np.ones(len(scores), dtype=bool))
-    out = np.empty(len(scores))
-    for one in np.unique(names):
-        others = names != one
-        out[names == one] = weighted_quantile(scores[others], w[others], level)
-    return out * scale
-
-
-def coverage(trials: Trials, half: Array, chosen: Mask, level: float) -> Coverage:
-    """Judge half widths on chosen hidden finals."""
-    from scipy.special import betaincinv
-
-    w = balanced(trials, chosen)[chosen]
-    w /= w.sum()
-    missed, wide = np.abs(trials.error[chosen]), half[chosen]
-    names = np.array(trials.clusters)[trials.cell][chosen]
-    sources = np.unique(names)
-    covered, m = float(w @ (missed <= wide)), len(sources)
-    hits, tail = covered * m, 0.025
-    widths = [float(np.median(2.0 * wide[names == one])) for one in sources]
-    return Coverage(
-        level,
-        covered,
-        float(betaincinv(hits, m - hits + 1.0, tail)) if hits > 1e-9 else 0.0,
-        float(betaincinv(hits + 1.0, m - hits, 1.0 - tail)) if hits < m - 1e-9 else 1.0,
-        m,
-        float(np.median(widths)),
-        float(w @ (2.0 * wide + 2.0 / (1.0 - level) * np.maximum(missed - wide, 0.0))),
-    )
-
-
 def balanced(trials: Trials, chosen: Mask) -> Array:
     """Return weights that give each source one: shared by families, cells, hidden finals."""
     out = np.zeros(len(trials.cell))
@@ -219,8 +164,8 @@ def balanced(trials: Trials, chosen: Mask) -> Array:
         own = np.unique(families[of_source])
         for family in own:
             of_family = of_source & (families == family)
-            counts = np.bincount(trials.cell[of_family], minlength=len(trials.cells))
-            share = 1.0 / len(own) / int(np.count_nonzero(counts))
+            counts = np.bincount(trials.cell[of_family], minlength=len(trials.cells)).astype(float)
+            share = 1.0 / (len(own) * int((counts > 0).sum()))
             out[of_family] = share / counts[trials.cell[of_family]]
     return out
 
