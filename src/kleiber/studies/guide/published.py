@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from kleiber.studies.table import Table
 WITHIN = (0.01, 0.1, 1.0)
 _ROUNDING = 1e-6  # of a figure's two decimals, held as floats
 OLDER = "Pythia's older evaluations, read here from their later names: near, not equal"
-FAR = "the fit extrapolates past all bounds: a value that rounding decides"
+FAR = "errors over 100 %: an extrapolation so far that the optimiser's tolerance shows"
 OTHER = "no reason found"
 Progress = Callable[[str], None]
 
@@ -139,8 +139,8 @@ def run(data: Path) -> Table:
         columns=tuple(rows[0]),
         rows=rows,
         claims=[
-            f"Of {counts['cells']:,} printed numbers, {counts['compared']:,} are compared; {shares} "
-            f"points of a percent. {found.fits:,} fits from the guide's single start.",
+            f"Of {counts['cells']:,} printed numbers, {counts['compared']:,} are compared; "
+            f"{shares} points of a percent. {found.fits:,} fits from the guide's single start.",
             *reasons,
         ],
         notes=(
@@ -197,18 +197,19 @@ def align(cells: tuple[Cell, ...], table: Rows) -> list[Value | None]:
     return found
 
 
-def _judged(group: Group, cell: Cell, value: Value, sets: dict[str, ScaledSet] | Any) -> Row:
+def _judged(group: Group, cell: Cell, value: Value, sets: Mapping[str, ScaledSet]) -> Row:
     """Return a compared cell; where it is not equal to .01, with the reason."""
     ours = 100.0 * (value.are if group.metric == "are" else value.huber)
     row = _row(group, cell, ours)
     if _is_within(row, WITHIN[0]):
         return row
     scope = group.scope.removeprefix("scale_")
-    older = scope == OLDER_SET or (group.averaged and scope == sets[OLDER_SET].group)
+    mixed = sets[OLDER_SET].group if OLDER_SET in sets else ""
+    older = scope == OLDER_SET or (group.averaged and scope == mixed)
     why = value.undetermined
     if not why and older:
         why = OLDER
-    if not why and max(ours, cell.value) > 1e4:
+    if not why and value.are > 1.0:
         why = FAR
     return _row(group, cell, ours, why or OTHER)
 

@@ -30,7 +30,6 @@ from kleiber.studies.guide.procedure import (
 )
 
 
-
 @dataclass(frozen=True)
 class Value:
     """One cell: both errors as fractions, and how little any of its fits had to go by."""
@@ -46,8 +45,8 @@ class Value:
         """Return why the fit has no single answer, "" where it has one."""
         if not self.borrowed and self.sizes == 2:
             return "two sizes do not fix E, A and alpha: the answer is the optimiser's path"
-        if self.rows <= (3 if self.borrowed else 5):
-            return "no more rows than parameters: the answer is the optimiser's path"
+        if self.rows <= 3 * (3 if self.borrowed else 5):
+            return "at most three rows a parameter: the answer is the optimiser's path"
         return ""
 
 
