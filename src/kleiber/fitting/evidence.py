@@ -21,6 +21,8 @@ MOST_CHECKPOINTS = 10  # of one run: log-spaced, those between say nothing new
 BEGINNING = 0.08  # the part of a run before which nothing is on a law of its end
 LEAST_TOKENS = 5e7  # of a point: warm-up below
 LEAST_RATIO = 1.0  # tokens per param below which a model is mostly initialisation
+FEW_EPOCHS = 4.0  # up to which repeated tokens are worth fresh ones
+ALIKE = 2.0  # times by which the epochs of runs of one law may differ
 MOST_LOSS = 8.0  # nats: hardly trained
 JUMP = 0.05  # log-loss by which the tail of a run may lie above what precedes it
 FAR = 10.0  # usual steps that a jump is at least
@@ -56,12 +58,23 @@ class Evidence:
 
 
 def usable(points: Points) -> Mask:
-    """Return which points can be on a law of trained models."""
-    return (
+    """Return which points can be on a law of models trained on fresh tokens.
+
+    Where the runs differ in how often they saw their data, those past a few epochs are on no
+    law of tokens (Muennighoff et al. 2023); where all saw it equally often they share one.
+    """
+    sound = (
         (points.tokens >= LEAST_TOKENS)
         & (points.tokens >= LEAST_RATIO * points.params)
         & (points.loss <= MOST_LOSS)
     )
+    unique = points.more.get("unique_tokens")
+    if unique is None:
+        return sound
+    epochs = np.where(np.isfinite(unique), points.tokens / unique, 1.0)
+    ends = epochs[points.final] if points.final.any() else epochs
+    alike = ends.max(initial=1.0) <= ALIKE * max(float(ends.min(initial=np.inf)), 1.0)
+    return sound if alike else sound & (epochs <= FEW_EPOCHS + 0.01)
 
 
 def thinned(points: Points) -> Points:

@@ -173,7 +173,7 @@ def balanced(trials: Trials, chosen: Mask) -> Array:
 def weighted_quantile(values: Array, w: Array, level: float) -> float:
     """Return the least value at which the weight reaches a level of the whole."""
     order = np.argsort(values, kind="stable")
-    reached = np.cumsum(w[order])
+    reached: Array = np.cumsum(w[order])
     place = int(np.searchsorted(reached, level * reached[-1] * (1.0 - 1e-12)))
     return float(values[order][min(place, len(values) - 1)])
 
