@@ -26,7 +26,8 @@ NO_OVERTRAIN = "needs the over-training runs' curves; only their last points are
 NO_FIVE_SHOTS = "needs Pythia's evaluations with five shots, which our copy lacks"
 NO_INTERVENTION = "needs Pythia's interventions under the older names, which our copy lacks"
 MANY_FAMILIES = "averages over sets that our copy lacks: MAD and the over-training curves"
-OVERPRINTED = "the figure prints its cells over one another: columns cannot be told apart"
+OVERPRINTED = "the figure prints cells over one another, and some are lost: columns are unknown"
+NOTHING = "the procedure gives nothing at this place"
 TICKS = "no cell: a number of the figure's axis or colour bar"
 
 # Scopes whose numbers no file here can make.
@@ -143,6 +144,4 @@ def plan(group: Group) -> Plan:
         return Plan("one model", scope)
     if group.experiment in MANY_SHARES:
         return Plan("by number", scope)
-    if scope == "Gopher":
-        return Plan(None, reason=OVERPRINTED)
     return Plan("by number and size", scope)

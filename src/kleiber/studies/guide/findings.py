@@ -264,8 +264,8 @@ def _mid_schedule(e: _Evidence) -> tuple[str, Numbers]:
     text = (
         f"In {above} of {len(gaps)} pairs of OLMo runs of one size, the longer run passes the "
         f"shorter one's last token with a higher loss, by {numbers['median gap in %']:.1f} % in "
-        f"the median and up to {numbers['largest gap in %']:.1f} %: the same N and D, and one learning "
-        "rate has decayed. A law of N and D alone cannot hold both."
+        f"the median and up to {numbers['largest gap in %']:.1f} %: the same N and D, and one "
+        "learning rate has decayed. A law of N and D alone cannot hold both."
     )
     return text, numbers
 

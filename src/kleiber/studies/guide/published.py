@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from kleiber.studies.guide.cells import TICKS, Cell, Group, plan, read_groups
+from kleiber.studies.guide.cells import NOTHING, OVERPRINTED, TICKS, Cell, Group, plan, read_groups
 from kleiber.studies.guide.procedure import ScaledSet
 from kleiber.studies.guide.published_sets import OLDER_SET, read_sets
 from kleiber.studies.guide.published_tables import Rows, Tables, Value
@@ -166,7 +166,8 @@ def _compare(group: Group, tables: Tables, absent: dict[str, str]) -> list[Row]:
         if partly:
             rows.append(_row(group, cell, None, partly[0]))
         elif value is None:
-            rows.append(_row(group, cell, None, "the procedure gives nothing at this place"))
+            one_column = len({one.column for one in group.cells}) <= 2
+            rows.append(_row(group, cell, None, OVERPRINTED if one_column else NOTHING))
         else:
             rows.append(_judged(group, cell, value, tables.sets))
     return rows
@@ -185,15 +186,19 @@ def align(cells: tuple[Cell, ...], table: Rows) -> list[Value | None]:
     ours = dict(zip(printed, table.values(), strict=True))
     places = sorted({cell.column for cell in cells})
     columns = sorted({column for row in table.values() for column in row})
+    in_row = {
+        row: sorted((one for one in cells if one.row == row), key=lambda one: one.column)
+        for row in printed
+    }
     found: list[Value | None] = []
     for cell in cells:
         row = ours[cell.row]
         if len(places) == len(columns):
             found.append(row.get(columns[places.index(cell.column)]))
             continue
-        beside = sorted(one.column for one in cells if one.row == cell.row)
+        beside = [id(one) for one in in_row[cell.row]]
         same = len(beside) == len(row)
-        found.append(row[sorted(row)[beside.index(cell.column)]] if same else None)
+        found.append(row[sorted(row)[beside.index(id(cell))]] if same else None)
     return found
 
 
