@@ -54,9 +54,12 @@ _PLACES = {
         "Allocation",
         "Cost",
         "IsoFlop",
+        "Plan",
         "Prices",
         "allocate",
         "isoflop",
+        "load_plan",
+        "plan",
         "prices",
     ),
     "kleiber.charts": ("draw_fit", "save_chart"),
@@ -82,6 +85,7 @@ __all__ = [
     "KleiberError",
     "Law",
     "MissingExtraError",
+    "Plan",
     "Points",
     "Prediction",
     "Prices",
@@ -101,7 +105,9 @@ __all__ = [
     "hide_largest",
     "isoflop",
     "load",
+    "load_plan",
     "parse_count",
+    "plan",
     "prices",
     "published",
     "save_chart",
@@ -122,7 +128,18 @@ if TYPE_CHECKING:
     from kleiber.fitting import Constraints, Fit, Interval, Prediction, fit, fit_points, load
     from kleiber.judging import Backtest, Finding, Hidden, backtest, check, hide_largest
     from kleiber.laws import LAWS, PUBLISHED, Law, Published, published
-    from kleiber.planning import Allocation, Cost, IsoFlop, Prices, allocate, isoflop, prices
+    from kleiber.planning import (
+        Allocation,
+        Cost,
+        IsoFlop,
+        Plan,
+        Prices,
+        allocate,
+        isoflop,
+        load_plan,
+        plan,
+        prices,
+    )
     from kleiber.runs import Points, Runs
     from kleiber.units import format_count, parse_count
 

@@ -27,6 +27,7 @@ VERBS = {
     "calibrate": "Learn a prior from past families and earn its intervals on them.",
     "allocate": "Split a budget into params and tokens.",
     "isoflop": "Find the best size at every budget by parabolas, and their bias.",
+    "plan": "Choose the runs to train so that a target is predicted best.",
     "backtest": "Hide a size, predict it from every part of the rest, and compare.",
     "report": "Write a fit as one page that needs no network.",
     "know": "Measure how many bits of knowledge models store.",

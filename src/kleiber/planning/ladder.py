@@ -223,7 +223,9 @@ def _lines(content: Mapping[str, Any], prefix: str) -> list[str]:
 
 
 def _is_rows(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
+    )
 
 
 def _value(value: Any) -> str:

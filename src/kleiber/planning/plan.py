@@ -110,7 +110,8 @@ def plan(
         "sources": list(known.sources),
         "sigma": search.belief.sigma,
         "model_floor": wrong.floor,
-        "model_slope": wrong.slope,
+        "model_sd": wrong.sd,
+        "model_length": wrong.length,
         "runs_at_hand": len(search.belief.params),
     }
     price = Cost(sum(run.flops for run in runs), rates or prices())
@@ -168,7 +169,7 @@ def _check(
         raise UsageError(
             f"The target costs {target.flops:.3g} FLOPs, within the budget of {budget:.3g}: "
             "train it.",
-            remedy="A plan is for a target that is too dear; lower the budget, or raise the target.",
+            remedy="A plan is for a target too dear to train; lower the budget, or raise the target.",
         )
     if error is not None and not 0.0 < error < 1.0:
         raise UsageError(

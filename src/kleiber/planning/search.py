@@ -17,15 +17,24 @@ from itertools import permutations, product
 import numpy as np
 
 from kleiber.errors import UsageError
-from kleiber.laws.base import Array, Mask
-from kleiber.planning.design import Criterion, Target
+from kleiber.fitting.evidence import LEAST_TOKENS
+from kleiber.laws.base import Array, Index, Mask
+from kleiber.planning.design import Criterion, Says, Target
 from kleiber.planning.rules import Rules
 from kleiber.units import flops_6nd, format_count
 
 SIZE_STEP, TOKENS_STEP = 2.0**0.5, 2.0  # of the grid
 APART = 1.25  # a factor by which sizes that count as two differ
 WORTH = 0.01  # the share of the expected error that one more run must take away
-CAPS = (0.15, 0.25, 0.35, 0.5, 0.65, 0.8, 0.95)  # of what is left: the most that a start spends on one run
+CAPS = (
+    0.15,
+    0.25,
+    0.35,
+    0.5,
+    0.65,
+    0.8,
+    0.95,
+)  # of what is left: the most that a start spends on one run
 PASSES = 40
 TIE, TIE_COST = 0.3, 0.003  # in logs: runs this near are made one where the error hardly grows
 NEAR = (0.5, 0.5, 0.25, 0.125)  # steps of the grid at which what lies near is tried, in turn
@@ -43,7 +52,7 @@ class Menu:
         """The price (C,) of each."""
         return flops_6nd(self.params, self.tokens)
 
-    def take(self, rows: Array | Mask | Sequence[int]) -> Menu:
+    def take(self, rows: Index | Mask | Sequence[int]) -> Menu:
         """Return some of the runs."""
         return Menu(self.params[rows], self.tokens[rows])
 
@@ -60,7 +69,7 @@ def grid(rules: Rules, target: Target, budget: float) -> Menu:
         pairs += [(target.params, d) for d in parts if d >= few * target.params]
     n, d = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     menu = Menu(_few_digits(n), _few_digits(d))
-    return menu.take(menu.flops <= budget)
+    return menu.take((menu.flops <= budget) & (menu.tokens >= LEAST_TOKENS))
 
 
 def _logs(low: float, high: float, step: float) -> Array:
@@ -93,8 +102,7 @@ class Search:
 
     criterion: Criterion
     menu: Menu
-    information: Array
-    far: Array
+    says: Says
     budget: float
     rules: Rules
     worth: float = WORTH
@@ -104,24 +112,16 @@ class Search:
         cls, criterion: Criterion, menu: Menu, budget: float, rules: Rules, worth: float = WORTH
     ) -> Search:
         """Prepare a search."""
-        information = criterion.information(menu.params, menu.tokens)
-        far = criterion.far(menu.params, menu.tokens)
-        return cls(criterion, menu, information, far, budget, rules, worth)
+        return cls(criterion, menu, criterion.says(menu.params, menu.tokens), budget, rules, worth)
 
     def error(self, chosen: Sequence[int]) -> float:
         """Return the expected error of a set of the menu's runs, repeats being seeds."""
         return float(self.errors_with(chosen, None)[0])
 
-    def errors_with(self, chosen: Sequence[int], more: Array | None) -> Array:
+    def errors_with(self, chosen: Sequence[int], more: Index | None) -> Array:
         """Return the expected error of a set together with each run of ``more``, or alone."""
-        index = list(chosen)
-        base = self.information[:, :, index].sum(axis=2)[:, :, None]
-        far = float(self.far[index].min(initial=self.criterion.nearest))
-        if more is None:
-            return self.criterion.errors(base, np.array([far]))
-        return self.criterion.errors(
-            base + self.information[:, :, more], np.minimum(far, self.far[more])
-        )
+        had = self.criterion.belief.says.joined(self.says.take(list(chosen)))
+        return self.criterion.errors(had, None if more is None else self.says.take(more))
 
     def cost(self, chosen: Sequence[int]) -> float:
         """Return the price of a set."""
@@ -131,7 +131,7 @@ class Search:
         """Return the number of distinct sizes with those at hand."""
         return distinct([*self.menu.params[list(chosen)], *self.criterion.belief.params])
 
-    def allowed(self, others: Sequence[int], cap: float = np.inf) -> Array:
+    def allowed(self, others: Sequence[int], cap: float = np.inf) -> Index:
         """Return which runs of the menu may join a set, by budget, seeds and sizes."""
         left = min(cap, self.budget * (1 + 1e-12) - self.cost(others))
         ok = self.menu.flops <= left
@@ -298,7 +298,7 @@ def _near(chosen: Menu, part: float, rules: Rules, target: Target) -> tuple[Menu
     n, d = _few_digits(n.ravel()), _few_digits(d.ravel())
     own = n == target.params
     ok = np.where(own, d <= rules.partial * target.tokens, n <= target.params / APART)
-    ok &= (n >= low) & (d >= few * n) & (d <= many * n)
+    ok &= (n >= low) & (d >= few * n) & (d <= many * n) & (d >= LEAST_TOKENS)
     both = np.stack([np.append(chosen.params, n[ok]), np.append(chosen.tokens, d[ok])])
     found, place = np.unique(both, axis=1, return_inverse=True)
     return Menu(*found), [int(i) for i in place.ravel()[: len(chosen.params)]]

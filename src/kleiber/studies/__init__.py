@@ -13,6 +13,7 @@ NAMES: dict[str, str] = {
     "findings": "Measure false alarms and power of every finding by simulation.",
     "findings-real": "Check every public family; one real example a finding.",
     "isoflop-bias": "Re-make the bias of isoFLOP parabolas; real profiles beside a surface.",
+    "plan": "Planned ladders against ladders by hand, on simulated and on real targets.",
     "opt-units": "Predict OPT 175B in the published unit and in nats.",
     "capacity-cpu": "Train one small model on one core, three seeds; bits per parameter.",
     "capacity-curve": "Train sizes x people at 1000 and 100 exposures; plateaus and their ratio.",
