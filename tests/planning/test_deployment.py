@@ -21,7 +21,7 @@ from kleiber.planning.deployment import (
     slopes,
 )
 
-JOINT = ("chinchilla", "chinchilla-outer", "kaplan")
+JOINT = ("chinchilla", "chinchilla-outer", "kaplan", "overtraining")
 # Hoffmann et al. 2022 with the exponents in three digits, as Sardana et al. 2023 use them.
 SARDANA = {"E": 1.69, "A": 406.4, "alpha": 0.336, "B": 410.7, "beta": 0.283}
 
@@ -45,7 +45,7 @@ def test_sardana_s_first_figure() -> None:
     assert before - after == pytest.approx(1.7e22, abs=0.05e22)
 
 
-@pytest.mark.parametrize("name", JOINT)
+@pytest.mark.parametrize("name", [*JOINT, "farseer"])
 def test_slopes_are_differences(name: str, truths: Any) -> None:
     law = get(name)
     theta = np.repeat(law.natural(truths[name])[None], 3, axis=0)
@@ -94,6 +94,44 @@ def test_both_optima_against_a_grid(name: str, extra: float, truths: Any) -> Non
     back = best_for_loss(law, theta, found, extra)[0]
     assert back == pytest.approx(point, abs=1e-6)
     assert log_cost(back, extra) == pytest.approx(np.log(area), abs=1e-11)
+
+
+@pytest.mark.parametrize("extra", [0.0, 1e9, 1e11])
+def test_a_law_without_a_closed_form_against_a_grid(extra: float, truths: Any) -> None:
+    law, values = get("farseer"), truths["farseer"]
+    theta, area = law.natural(values)[None], 1e19 / 6
+    d = np.geomspace(1e7, 1e13, 400_001)
+    n = area / (d + extra)
+    sane = (d / n > 0.1) & (n > 1e3)
+    losses = law.loss(values, params=n[sane], tokens=d[sane])
+    point = best_for_cost(law, theta, float(np.log(area)), extra)[0]
+    found = float(law.loss(values, params=np.exp(point[0]), tokens=np.exp(point[1])))
+    assert found <= losses.min() * (1 + 1e-14)
+    assert point[1] == pytest.approx(np.log(d[sane][losses.argmin()]), abs=1e-3)
+    assert best_for_loss(law, theta, found, extra)[0] == pytest.approx(point, abs=1e-6)
+
+
+def test_a_law_without_a_sane_optimum_says_so(ladder: Any, truths: Any) -> None:
+    law = get("farseer")
+    far = best_for_cost(law, law.natural(truths["farseer"])[None], float(np.log(1e23 / 6)), 0.0)
+    assert np.isnan(far).all()
+    made = fit_points(
+        ladder("farseer", side=4, noise=0.001),
+        law,
+        objective="log",
+        starts=1,
+        steps=20,
+        bootstraps=0,
+    )
+    with pytest.raises(FitError, match="no best split of 1e\\+29 FLOPs") as error:
+        allocate(made, 1e29)
+    assert "--law chinchilla" in error.value.remedy
+
+
+def test_a_law_of_three_variables_splits_nothing(ladder: Any) -> None:
+    made = fit_points(ladder("repetition", side=5), get("repetition"), bootstraps=0)
+    with pytest.raises(UsageError, match="reads unique_tokens too"):
+        allocate(made, 1e21)
 
 
 def test_rows_are_solved_apart(truths: Any) -> None:

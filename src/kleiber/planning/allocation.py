@@ -219,6 +219,13 @@ def _no_optimum(fit: Fit, goal: Goal) -> FitError:
             f"No run reaches a loss of {goal.loss:g} nats: the fitted floor is {fit.floor:.4g}.",
             remedy="Ask for a loss above the floor (--loss).",
         )
+    if fit.law.centre is not None:
+        return FitError(
+            f"The law '{fit.law.name}' has no best split of {goal.shown} between 0.1 and 1e6 "
+            "tokens a param.",
+            remedy="Ask nearer to the runs, or fit a law that splits every budget (--law "
+            "chinchilla).",
+        )
     bound = " and ".join(fit.at_bound)
     why = f"has {bound} at a bound" if bound else "has no slope in one of its variables"
     return FitError(

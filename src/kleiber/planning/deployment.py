@@ -21,11 +21,13 @@ from collections.abc import Callable
 import numpy as np
 
 from kleiber.laws.base import Array, Law
+from kleiber.planning import uneven
 from kleiber.planning.cost import SERVE_FLOPS, TRAIN_FLOPS
 
 LEAST, MOST = -60.0, 160.0  # of the log of a count: what no run reaches
 SAME = 1e-9  # of the log-loss: a loss this close is reached
 _ROUNDS = 100
+_CHEAPEST, _DEAREST, _COSTS = 25.0, 95.0, 36  # logs of params * tokens
 
 
 def extra_tokens(served: float, rate: float = 1.0) -> float:
@@ -37,8 +39,11 @@ def slopes(law: Law, theta: Array, x: Array, y: Array) -> tuple[Array, Array, Ar
     """Return z, -dz/dx and -dz/dy, each (B,), of z = log L at theta (B, K), x and y (B,).
 
     A law whose origin is moved is the law at moved predictors, and the move is linear: so the
-    derivative by a predictor is that by theta along the law's own shift.
+    derivative by a predictor is that by theta along the law's own shift. Where a law's origin
+    cannot be moved, differences stand in.
     """
+    if law.centre is not None:
+        return uneven.slopes(law, theta, x, y)
     places = {"params": x, "tokens": y}
     at = np.stack([places[name] for name in law.predictors])
     moved = law.recentre(theta, at)
@@ -53,21 +58,26 @@ def slopes(law: Law, theta: Array, x: Array, y: Array) -> tuple[Array, Array, Ar
     return z[:, 0], found["params"], found["tokens"]
 
 
-def best_for_cost(law: Law, theta: Array, log_cost: float, extra: float) -> Array:
+def best_for_cost(law: Law, theta: Array, log_cost: float | Array, extra: float) -> Array:
     """Return log params and log tokens (B, 2) of least loss for params * (tokens + extra).
 
-    ``log_cost`` is the log of that product. NaN where one of the two does not lower the loss.
+    ``log_cost`` is the log of that product, one or (B,). NaN where one of the two does not lower
+    the loss.
     """
+    area = np.broadcast_to(np.asarray(log_cost, dtype=np.float64), (len(theta),))
 
     def params_at(y: Array) -> Array:
-        return log_cost - np.logaddexp(y, _log(extra))
+        with np.errstate(invalid="ignore"):  # no area, no params
+            return area - np.logaddexp(y, _log(extra))
 
     def unbalance(y: Array) -> Array:
         _, by_params, by_tokens = slopes(law, theta, params_at(y), y)
         return _balance(by_params, by_tokens, y, extra)
 
-    rows = len(theta)
-    y = root(unbalance, np.full(rows, LEAST), np.full(rows, log_cost - LEAST))
+    low, high = np.full(len(theta), LEAST), area - LEAST
+    if law.centre is not None:
+        low, high = uneven.bracket(law, theta, params_at)
+    y = root(unbalance, low, high)
     return np.stack([params_at(y), y], axis=1)
 
 
@@ -78,6 +88,8 @@ def best_for_loss(law: Law, theta: Array, loss: float, extra: float) -> Array:
     """
     target, rows = np.log(loss), len(theta)
     low, high = np.full(rows, LEAST), np.full(rows, MOST)
+    if law.centre is not None:
+        return _through_costs(law, theta, float(target), extra)
 
     def params_at(y: Array) -> Array:
         x = root(lambda x: target - slopes(law, theta, x, y)[0], low, high)
@@ -92,6 +104,30 @@ def best_for_loss(law: Law, theta: Array, loss: float, extra: float) -> Array:
     x = params_at(y)
     reached = np.abs(slopes(law, theta, x, y)[0] - target) < SAME
     return np.where(reached[:, None], np.stack([x, y], axis=1), np.nan)
+
+
+def _through_costs(law: Law, theta: Array, target: float, extra: float) -> Array:
+    """Return what best_for_loss does, by the cost whose least loss is the one asked for.
+
+    For laws along whose curves of equal loss the balance need not have one root.
+    """
+
+    def short(area: Array) -> Array:
+        point = best_for_cost(law, theta, area, extra)
+        known = np.where(np.isfinite(point), point, 1.0)
+        left = target - slopes(law, theta, known[:, 0], known[:, 1])[0]
+        return np.where(np.isfinite(point[:, 0]), left, np.nan)
+
+    scanned = np.linspace(_CHEAPEST, _DEAREST, _COSTS)
+    gaps = np.stack([short(np.full(len(theta), one)) for one in scanned], axis=1)
+    reached = np.nan_to_num(gaps, nan=-np.inf) >= 0.0
+    first = np.argmax(reached, axis=1)
+    rows = np.arange(len(theta))
+    sound = reached.any(axis=1) & (first > 0) & np.isfinite(gaps[rows, np.maximum(first - 1, 0)])
+    low, high = scanned[np.maximum(first - 1, 0)], scanned[first]
+    area = root(short, low, np.where(sound, high, low))  # one end twice has no root
+    point = best_for_cost(law, theta, np.where(sound, area, high), extra)
+    return np.where(sound[:, None], point, np.nan)
 
 
 def log_cost(point: Array, extra: float) -> Array:

@@ -130,12 +130,13 @@ def isoflop(
     there = _target(surface, best, laws, level) if target else None
     known = [(one.flops, one.bias) for one in profiles if one.used and math.isfinite(one.bias)]
     flaws += own_bias([*known, *([(there.flops, there.bias)] if there else [])])
+    unknown = Interval(math.nan, math.nan, level, best.intervals["params"].method)
     failed = int(np.isnan(laws[0][1].exponent).sum()) if laws[0][1] else 0
     return IsoFlop(
         profiles=profiles,
         params_exponent=exponents[0],
         tokens_exponent=exponents[1],
-        surface_exponent=Estimate(best.exponent, best.intervals["exponent"]),
+        surface_exponent=Estimate(best.exponent, best.intervals.get("exponent", unknown)),
         target=there,
         flaws=tuple(sorted(flaws, key=lambda flaw: flaw.code)),
         counted=counted,
