@@ -29,7 +29,7 @@ from kleiber.fitting.evidence import (
     MOST_CHECKPOINTS,
     Evidence,
 )
-from kleiber.fitting.posterior import Posterior
+from kleiber.fitting.posterior import Posterior, Priors
 from kleiber.fitting.prior import Prior
 from kleiber.fitting.shares import SIZE, Design, gradient, mid_schedule
 from kleiber.laws.base import Array, Index
@@ -158,8 +158,8 @@ class Belief:
         ends = mid == 0.0
         slopes, places = np.moveaxis(dz[:, ends], 0, -1).swapaxes(0, 1), np.stack([x, y])[:, ends]
         says = Says(seen[:, :, None], slopes, places)
-        sigma = float(posterior.sigma[0])
-        return cls(theta, prior.precision, sigma, says, *np.exp(places))
+        held = Priors.same(prior, 1).worth(posterior.theta)[0]  # what the tails leave of it
+        return cls(theta, held, float(posterior.sigma[0]), says, *np.exp(places))
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +216,7 @@ class Criterion:
         law = np.einsum("im,icm->cm", g, a)
         a /= belief.sigma**2
         h = np.einsum("inm,icm->ncm", had.slopes, a)
-        flat = h.reshape(len(h), -1)
+        flat = h.reshape(len(h), law.size)
         own = model.alike(had.places, had.places)
         share = 1.0 + np.einsum("nk,nk->k", flat, own @ flat).reshape(law.shape)
         share -= 2.0 * np.einsum("n,ncm->cm", model.alike(had.places, self._place)[:, 0], h)

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kleiber.errors import InputError, UsageError
 from kleiber.planning.cost import TRAINING, Cost
@@ -84,11 +84,29 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class PartOfTarget:
+    """The target itself trained for a part of its tokens, at the price of the dearest run.
+
+    ``error`` is the expected error of the ladder with it in that run's place.
+    """
+
+    part: float
+    tokens: float
+    error: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the alternative as plain data."""
+        return {"part": self.part, "tokens": self.tokens, "error": self.error}
+
+
+@dataclass(frozen=True)
 class Plan:
     """A ladder with its price and its promise.
 
     ``before`` and ``after`` are the expected errors without and with it; ``budget`` in FLOPs
-    and ``error`` as a share of the loss are what was asked for; ``made`` says by what.
+    and ``error`` as a share of the loss are what was asked for; ``instead`` is the target's own
+    shortened training, None where the rules exclude it or the ladder has it; ``made`` says by
+    what.
     """
 
     params: float
@@ -100,6 +118,7 @@ class Plan:
     budget: float | None = None
     error: float | None = None
     next: NextRun | None = None
+    instead: PartOfTarget | None = None
     rules: Mapping[str, Any] = field(default_factory=dict[str, Any])
     made: Mapping[str, Any] = field(default_factory=dict[str, Any])
     convention: str = TRAINING
@@ -117,7 +136,9 @@ class Plan:
             f"plan for {target} ({whole:.3g} FLOPs)",
             f"  {self._asked()}; runs counted as {self.convention}",
         ]
-        if self.runs:
+        if not self.runs:
+            lines.append("  no run: none is worth its price")
+        else:
             lines += [f"  {'params':>8} {'tokens':>8} {'a param':>8} {'seeds':>6} {'FLOPs':>9}"]
         lines += [self._row(group) for group in self._rungs()]
         lines += [
@@ -128,6 +149,11 @@ class Plan:
             f"  without   {_said(self.before)}",
             f"  prior     {self.made['prior']}; checkpoints {self._checkpoints()}",
         ]
+        if self.instead:
+            lines.append(
+                f"  target    trained for {self.instead.part:.1%} of its tokens in place of the "
+                f"dearest run: {self.instead.error:.2%} error"
+            )
         if self.next:
             lines.append(f"  next      {self.next.reason}")
         return "\n".join(lines)
@@ -176,6 +202,7 @@ class Plan:
             "rules": dict(self.rules),
             "made": dict(self.made),
             "next": self.next.to_dict() if self.next else None,
+            "instead": self.instead.to_dict() if self.instead else None,
             "runs": [run.to_dict() for run in self.runs],
         }
 
@@ -201,31 +228,30 @@ def _said(found: Expected) -> str:
 
 
 def to_toml(content: Mapping[str, Any]) -> str:
-    """Return plain data as TOML: values, then tables, then lists of tables; None is left out."""
+    """Return plain data as TOML: values, then tables and lists of tables; None is left out."""
     return "\n".join(_lines(content, "")).strip() + "\n"
 
 
 def _lines(content: Mapping[str, Any], prefix: str) -> list[str]:
-    known = {key: value for key, value in content.items() if value is not None}
-    tables = {key: value for key, value in known.items() if isinstance(value, Mapping)}
-    rows = {key: value for key, value in known.items() if _is_rows(value)}
-    lines = [
-        f"{key} = {_value(value)}"
-        for key, value in known.items()
-        if key not in tables and key not in rows
-    ]
-    for key, value in tables.items():
-        lines += ["", f"[{prefix}{key}]", *_lines(value, f"{prefix}{key}.")]
-    for key, value in rows.items():
-        for row in value:
-            lines += ["", f"[[{prefix}{key}]]", *_lines(row, f"{prefix}{key}.")]
-    return lines
+    lines, tables = list[str](), list[str]()
+    for key, value in content.items():
+        if value is None:
+            continue
+        for opening, table in _tables(f"{prefix}{key}", value):
+            tables += ["", opening, *_lines(table, f"{prefix}{key}.")]
+        if not _tables(key, value):
+            lines.append(f"{key} = {_value(value)}")
+    return lines + tables
 
 
-def _is_rows(value: object) -> bool:
-    return (
-        isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
-    )
+def _tables(name: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the TOML tables that a value is, each with its opening line; none for a plain one."""
+    if isinstance(value, Mapping):
+        return [(f"[{name}]", cast("Mapping[str, Any]", value))]
+    rows = cast("list[object]", value) if isinstance(value, list) else []
+    if not all(isinstance(row, Mapping) for row in rows):
+        return []
+    return [(f"[[{name}]]", cast("Mapping[str, Any]", row)) for row in rows]
 
 
 def _value(value: Any) -> str:

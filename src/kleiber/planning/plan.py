@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,16 @@ from kleiber.fitting.posterior import solve
 from kleiber.fitting.prior import WEAK, Prior
 from kleiber.planning.cost import Cost, Prices, prices
 from kleiber.planning.design import Belief, Criterion, ModelError, Target
-from kleiber.planning.ladder import Expected, Plan, PlannedRun, read_plan
+from kleiber.planning.ladder import Expected, PartOfTarget, Plan, PlannedRun, read_plan
 from kleiber.planning.next_run import WORTH, NextRun, next_run
 from kleiber.planning.rules import Rules, rules_of
-from kleiber.planning.search import Menu, choose
+from kleiber.planning.search import Menu, Search, choose, grid
 from kleiber.runs import Points, Runs
 from kleiber.units import format_count, parse_count
 
-SEARCHED, REPORTED = 48, 512  # families drawn to search with, and to report with
-ROUNDS, CLOSE = 9, 1.02  # of the search for the cheapest ladder; how near its price is enough
+SEARCHED, REPORTED = 32, 512  # families drawn to search with, and to report with
+FEWER_CAPS = (0.3, 0.6)  # starts of the search for the cheapest ladder, which is many searches
+ROUNDS, CLOSE = 8, 1.03  # of the search for the cheapest ladder; how near its price is enough
 
 
 def plan(
@@ -117,6 +119,7 @@ def plan(
     price = Cost(sum(run.flops for run in runs), rates or prices())
     return Plan(
         *(target.params, target.tokens, runs, before, after, price, spend, error, following),
+        instead=_instead(report, chosen, target, kept),
         rules=kept.to_dict(),
         made=made,
     )
@@ -134,10 +137,11 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
             tuple(_run_of(row) for row in content.get("runs", [])),
             _expected_of(content["before"]),
             _expected_of(content["after"]),
-            Cost(float(cost["flops"]), _assumed(priced, rates["assumed"])),
+            Cost(float(cost["flops"]), replace(priced, assumed=tuple(rates["assumed"]))),
             content.get("budget"),
             content.get("error"),
             _next_of(content["next"]) if "next" in content else None,
+            PartOfTarget(**content["instead"]) if "instead" in content else None,
             rules=Rules(**content["rules"]).to_dict(),
             made=content["made"],
             convention=content["convention"],
@@ -235,7 +239,7 @@ def _cheapest(
     """
 
     def at(price: float) -> tuple[Menu, float]:
-        chosen = choose(search, target, price, rules)
+        chosen = choose(search, target, price, rules, caps=FEWER_CAPS)
         return chosen, report.promise(chosen.params, chosen.tokens).error
 
     high = 0.999 * target.flops
@@ -266,14 +270,26 @@ def _cheapest(
 
 
 def _least_price(search: Criterion, target: Target, rules: Rules) -> float:
-    from kleiber.planning.search import Search, grid
-
     whole = Search.over(search, grid(rules, target, np.inf), np.inf, rules)
     return max(whole.cost(whole.cheapest()), 6.0 * rules.bounds[0] ** 2 * rules.bounds[2])
 
 
 def _law_s_part(report: Criterion, chosen: Menu) -> float:
     return report.promise(chosen.params, chosen.tokens).of_model
+
+
+def _instead(report: Criterion, chosen: Menu, target: Target, rules: Rules) -> PartOfTarget | None:
+    """Return what the target's own shortened training would do in place of the dearest run."""
+    if not len(chosen.params) or (chosen.params == target.params).any():
+        return None
+    dear = int(np.argmax(chosen.flops))
+    tokens = float(chosen.flops[dear]) / (6.0 * target.params)
+    part, (_, largest, least, _) = tokens / target.tokens, rules.bounds
+    if part > rules.partial or tokens < least * target.params or target.params > largest:
+        return None
+    params, lengths = chosen.params.copy(), chosen.tokens.copy()
+    params[dear], lengths[dear] = target.params, tokens
+    return PartOfTarget(part, tokens, report.promise(params, lengths).error)
 
 
 def _named(chosen: Menu, target: Target) -> tuple[PlannedRun, ...]:
@@ -314,9 +330,3 @@ def _next_of(row: Mapping[str, Any]) -> NextRun:
         float(row["error"]),
         float(row["error_after"]),
     )
-
-
-def _assumed(rates: Prices, assumed: list[str]) -> Prices:
-    from dataclasses import replace
-
-    return replace(rates, assumed=tuple(assumed))

@@ -77,7 +77,7 @@ def _logs(low: float, high: float, step: float) -> Array:
     if high < low:
         return np.empty(0)
     count = int(np.floor(np.log(high / low) / np.log(step) + 1e-9))
-    made = low * step ** np.arange(count + 1)
+    made: Array = low * step ** np.arange(count + 1, dtype=np.float64)
     return np.append(made, high) if high / made[-1] > step**0.5 else made
 
 
@@ -148,11 +148,11 @@ class Search:
         cheapest = self.cheapest()
         return self.sizes(cheapest) < self.rules.sizes or self.cost(cheapest) > self.budget
 
-    def starts(self) -> list[list[int]]:
+    def starts(self, caps: Sequence[float] = CAPS) -> list[list[int]]:
         """Return ladders to begin with: the cheapest sizes, then the best runs below a cap."""
         first = self.cheapest()
         found: list[list[int]] = []
-        for cap in CAPS:
+        for cap in caps:
             chosen = list(first)
             while len(chosen) < self.rules.runs:
                 left = self.budget - self.cost(chosen)
@@ -230,15 +230,23 @@ class Search:
         return sorted(min(found, key=lambda one: one[1])[0])
 
 
-def choose(criterion: Criterion, target: Target, budget: float, rules: Rules) -> Menu:
+def choose(
+    criterion: Criterion,
+    target: Target,
+    budget: float,
+    rules: Rules,
+    caps: Sequence[float] = CAPS,
+) -> Menu:
     """Return the runs of the ladder with the least expected error, a row a run.
+
+    ``caps`` are the shares of what is left that the starts spend on one run, a start each.
 
     Raises UsageError where the budget does not buy the sizes that the rules ask for.
     """
     search = Search.over(criterion, grid(rules, target, budget), budget, rules)
     if search.short():
         raise _too_little(search, target)
-    chosen = search.menu.take(search.best())
+    chosen = search.menu.take(search.best(search.starts(caps)))
     for part in NEAR:
         menu, start = _near(chosen, part, rules, target)
         local = Search.over(criterion, menu, budget, rules)

@@ -233,7 +233,7 @@ def _at_budget(
     errors: dict[str, list[Array]] = {}
     promised: dict[str, list[float]] = {}
     counts: dict[str, list[Menu]] = {}
-    chance = list[float]()
+    chance, target = list[float](), TARGET
     for families in tables.values():
         first = families[0]
         end = int(np.argmax(first.params))
