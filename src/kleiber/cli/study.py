@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from kleiber.studies.table import Book, Table
+
+TRAINED = ("capacity-cpu", "capacity-curve", "capacity-controls")
 
 
 def study(
     name: str | None = None,
     /,
     *,
-    data: str | None = None,
+    data: Annotated[str | None, Parameter(name=("--data", "--from"))] = None,
     out: str | None = None,
+    as_published: bool = False,
     repeats: int | None = None,
     seed: int = 0,
+    json: bool = False,
 ) -> None:
     """Re-make a result on real or simulated runs and print its table; no name lists them.
 
@@ -28,13 +38,17 @@ def study(
         kleiber-curve, kleiber-cpu].
     out
         Folder to write the table to, with its command, versions and date.
+    as_published
+        Of the guide: only its printed cells, made again by its own procedure.
     repeats
         Repeats of a simulated study [default: 500; 100 for findings].
     seed
         Seed of a simulated study.
+    json
+        Print one JSON object instead of text.
     """
-    from kleiber.cli.output import say
-    from kleiber.errors import InputError, UsageError
+    from kleiber.cli.output import print_json, say
+    from kleiber.errors import UsageError
     from kleiber.studies import NAMES
 
     if name is None:
@@ -45,37 +59,74 @@ def study(
             f"There is no study '{name}'; the studies are {', '.join(NAMES)}.",
             remedy="Use one of those names.",
         )
-    if name == "interval-coverage":
-        from kleiber.studies.interval_coverage import run as simulate
-
-        table = simulate(repeats=repeats or 500, seed=seed)
-    elif name == "findings":
-        from kleiber.studies.findings import run as raise_alarms
-
-        table = raise_alarms(faulty=repeats or 100, seed=seed)
-    elif name == "capacity-controls":
-        from kleiber.studies.capacity_controls import run as train_and_measure
-
-        table = train_and_measure(Path(data or "kleiber-controls"))
-    elif name in ("capacity-curve", "capacity-cpu"):
-        from kleiber.studies.capacity_curve import run as train_grid
-
-        preset = name.removeprefix("capacity-")
-        table = train_grid(Path(data or f"kleiber-{preset}"), preset=preset)
-    else:
-        folder = Path(data or os.environ.get("KLEIBER_DATA", "../shared/data"))
-        if not folder.is_dir():
-            raise InputError(
-                f"The study '{name}' reads published runs, and there is no folder '{folder}'.",
-                remedy="Say where they are with --data DIR.",
-            )
-        table = importlib.import_module(f"kleiber.studies.{name.replace('-', '_')}").run(folder)
+    if as_published and name != "guide":
+        raise UsageError(
+            f"--as-published is of the study 'guide', and '{name}' was asked for.",
+            remedy="Leave it out, or write kleiber study guide --as-published.",
+        )
+    table = (
+        _trained(name, data)
+        if name in TRAINED
+        else _simulated(name, repeats, seed)
+        if name in ("interval-coverage", "findings")
+        else _of_runs(name, data, as_published)
+    )
     if out:  # before the table is printed: a reader that leaves early loses nothing
         say(f"wrote {table.write(Path(out))}")
         if name == "capacity-curve":
             for drawn in _draw_capacity(table.extra["runs"], Path(out) / name):
                 say(f"drew {drawn}")
-    print(table.markdown())
+    if json:
+        print_json({"schema": "kleiber.study/1", "study": name, **table.content()})
+    else:
+        print(table.markdown())
+
+
+def _simulated(name: str, repeats: int | None, seed: int) -> Table:
+    """Make a study that draws its runs from a known law."""
+    if name == "interval-coverage":
+        from kleiber.studies.interval_coverage import run as simulate
+
+        return simulate(repeats=repeats or 500, seed=seed)
+    from kleiber.studies.findings import run as raise_alarms
+
+    return raise_alarms(faulty=repeats or 100, seed=seed)
+
+
+def _trained(name: str, data: str | None) -> Table:
+    """Make a study that trains its runs, in a folder that it goes on in."""
+    preset = name.removeprefix("capacity-")
+    folder = Path(data or f"kleiber-{preset}")
+    if preset == "controls":
+        from kleiber.studies.capacity_controls import run as train_and_measure
+
+        return train_and_measure(folder)
+    from kleiber.studies.capacity_curve import run as train_grid
+
+    return train_grid(folder, preset=preset)
+
+
+def _of_runs(name: str, data: str | None, as_published: bool) -> Table | Book:
+    """Make a study of published runs."""
+    from kleiber.errors import InputError
+
+    folder = Path(data or os.environ.get("KLEIBER_DATA", "../shared/data"))
+    if not folder.is_dir():
+        raise InputError(
+            f"The study '{name}' reads published runs, and there is no folder '{folder}'.",
+            remedy="Say where they are with --data DIR.",
+        )
+    if name == "guide":
+        from kleiber.studies.guide.study import run
+
+        return run(folder, as_published=as_published, progress=_progress)
+    return importlib.import_module(f"kleiber.studies.{name.replace('-', '_')}").run(folder)
+
+
+def _progress(step: str) -> None:
+    """Show where a long study is on one line of a terminal; a log is left alone."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{step[:76]}", end="", file=sys.stderr, flush=True)
 
 
 def _draw_capacity(runs: Sequence[Mapping[str, Any]], stem: Path) -> list[Path]:

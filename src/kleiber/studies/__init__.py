@@ -8,6 +8,7 @@ from __future__ import annotations
 NAMES: dict[str, str] = {
     "published-fits": "Re-make published fits digit by digit, and prove where one is no optimum.",
     "hide-largest": "Hide the largest model of real families and predict it.",
+    "guide": "The guide to scaling-law estimation, whole: as published and repaired.",
     "families": "Hide the largest size of every public family; errors by number of sizes.",
     "laws-on-data": "Fit the laws of repetition, over-training and routing to their own data.",
     "findings": "Measure false alarms and power of every finding by simulation.",

@@ -47,9 +47,14 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table as Markdown, provenance last."""
-        body = [[cell(row.get(column)) for column in self.columns] for row in self.rows]
+        made = ", ".join(f"{k} {v}" for k, v in self.provenance().items() if k != "command")
+        return "\n".join([self.body(), f"Made by `{self.command}`; {made}.", ""])
+
+    def body(self, level: int = 1) -> str:
+        """Return the table as Markdown under a heading of a level, without its provenance."""
+        lines = [[cell(row.get(column)) for column in self.columns] for row in self.rows]
         widths = [
-            max(len(head), *(len(line[i]) for line in body)) if body else len(head)
+            max(len(head), *(len(line[i]) for line in lines)) if lines else len(head)
             for i, head in enumerate(self.columns)
         ]
 
@@ -57,25 +62,65 @@ class Table:
             return "| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
 
         rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
-        parts = [f"# {self.title}", ""]
+        parts = [f"{'#' * level} {self.title}", ""]
         parts += [f"- {claim}" for claim in self.claims] + ([""] if self.claims else [])
-        parts += [line(self.columns), rule, *(line(cells) for cells in body), ""]
-        parts += [f"{note}\n" for note in self.notes]
-        made = ", ".join(f"{k} {v}" for k, v in self.provenance().items() if k != "command")
-        parts += [f"Made by `{self.command}`; {made}.", ""]
-        return "\n".join(parts)
+        parts += [line(self.columns), rule, *(line(cells) for cells in lines), ""]
+        return "\n".join([*parts, *(f"{note}\n" for note in self.notes)])
 
-    def write(self, folder: Path) -> Path:
-        """Write NAME.md and NAME.json into a folder, each whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
-        content = {
+    def content(self) -> dict[str, Any]:
+        """Return the table as plain data with its provenance."""
+        return {
             "title": self.title,
             **self.provenance(),
             "claims": list(self.claims),
             "rows": [dict(row) for row in self.rows],
             **self.extra,
         }
-        _replace(folder / f"{self.name}.json", json.dumps(plain(content), indent=1) + "\n")
+
+    def write(self, folder: Path) -> Path:
+        """Write NAME.md and NAME.json into a folder, each whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / f"{self.name}.json", json.dumps(plain(self.content()), indent=1) + "\n")
+        return _replace(folder / f"{self.name}.md", self.markdown())
+
+
+@dataclass(frozen=True)
+class Book:
+    """Several tables of one study under one name; the first holds its claims."""
+
+    tables: Sequence[Table]
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def name(self) -> str:
+        """The name of the study's files."""
+        return self.tables[0].name
+
+    def markdown(self) -> str:
+        """Return all tables as Markdown, provenance last."""
+        first, *others = self.tables
+        made = ", ".join(f"{k} {v}" for k, v in first.provenance().items() if k != "command")
+        bodies = [first.body(), *(table.body(2) for table in others)]
+        return "\n".join([*bodies, f"Made by `{first.command}`; {made}.", ""])
+
+    def content(self) -> dict[str, Any]:
+        """Return all tables as plain data with their provenance."""
+        first = self.tables[0]
+        tables = {
+            table.name: {
+                "title": table.title,
+                "claims": list(table.claims),
+                "rows": [dict(row) for row in table.rows],
+            }
+            for table in self.tables
+        }
+        return {**first.provenance(), **self.extra, "tables": tables}
+
+    def write(self, folder: Path) -> Path:
+        """Write NAME.md and NAME.json into a folder, each whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(plain(self.content()), indent=1) + "\n"
+        _replace(folder / f"{self.name}.json", text)
         return _replace(folder / f"{self.name}.md", self.markdown())
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from kleiber.fitting.space import Constraints
 from kleiber.judging import cells as grid
 from kleiber.judging.backtest import Outcome, solve
-from kleiber.judging.calibration import CAPPED, NEAR, Typical, by_source, typical
+from kleiber.judging.calibration import CAPPED, NEAR, by_source
 from kleiber.judging.cells import Cut, Which
 from kleiber.judging.leave_out import Case, Cell, Trials, left_out, trials
 from kleiber.laws import CHINCHILLA, TOKENS_POWER_FLOOR, Law, published
@@ -55,7 +55,7 @@ class Errors:
     """Every cell's absolute relative error by method, (cells,) each; NaN where one cannot be.
 
     ``seconds`` are CPU seconds: "learn" of the priors, "prior" of both batches, "plain",
-    "guide" of curve_fit on the files' own points.
+    "guide" of curve_fit on the files' own points and on those that the priors' fits see.
     """
 
     trials: Trials
@@ -92,6 +92,9 @@ def measure(families: Sequence[tuple[Family, Runs]]) -> Errors:
     start = time.process_time()
     guide = _guide(tried.cells, raw)
     seconds["guide"] = time.process_time() - start
+    start = time.process_time()
+    _guide(tried.cells, {case.key: case.points for case in cases})
+    seconds["guide, thinned"] = time.process_time() - start
     relative = {
         "prior": tried.relative(tried.error),
         "weak": tried.relative(tried.weak),
@@ -122,11 +125,12 @@ def contract(found: Errors, method: str) -> dict[str, dict[str, float]]:
 
 def by_sizes(found: Errors) -> list[dict[str, Any]]:
     """Return one row a number of sizes: mean | median over clusters by method."""
-    rows = [_row(found, sizes, found.cells(sizes)) for sizes in SIZES]
+    rows = [_row(found, s, found.cells(s)) for s in SIZES if found.cells(s).any()]
     near = np.array([c.scale_up <= NEAR for c in found.trials.cells])
-    rows.append(_row(found, f"3, up to {NEAR:g}x", found.cells("3") & near))
     three = np.array([c.k >= 3 for c in found.trials.cells])
-    rows.append(_row(found, f"3 or more, up to {NEAR:g}x", three & near))
+    for name, chosen in (("3", found.cells("3") & near), ("3 or more", three & near)):
+        if chosen.any():
+            rows.append(_row(found, f"{name}, up to {NEAR:g}x", chosen))
     return rows
 
 
@@ -140,6 +144,8 @@ def same_clusters(found: Errors) -> list[dict[str, Any]]:
     }
     alike = np.isin(keys, sorted(full))
     wanted = [*(str(k) for k in range(1, COMMON + 1)), "all"]
+    if not full:
+        return []
     return [_row(found, sizes, found.cells(sizes) & alike, earlier=False) for sizes in wanted]
 
 
@@ -173,6 +179,8 @@ def paired(found: Errors, seed: int = 0) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"sizes seen": sizes}
         for other in ("weak", "plain", "guide"):
             chosen = found.cells(sizes) & np.isfinite(found.relative[other])
+            if not chosen.any():
+                continue
             ratio = np.log(found.over("prior", chosen) / found.over(other, chosen))
             draws = ratio[rng.integers(len(ratio), size=(DRAWS, len(ratio)))].mean(axis=1)
             low, high = np.exp(np.quantile(draws, (0.05, 0.95)))
@@ -197,11 +205,6 @@ def _row(found: Errors, name: str, chosen: Mask, *, earlier: bool = True) -> dic
         before = EARLIER.get(name)
         row["earlier trial"] = f"{before[0]:.2f}, {before[1]:.2f}" if before else None
     return row
-
-
-def summary(found: Errors) -> Typical:
-    """Return how the blend did with all smaller sizes seen."""
-    return typical(found.trials, "all")
 
 
 def _plain(cells: Sequence[Cell]) -> Array:

@@ -127,7 +127,11 @@ def as_published(data: Path, progress: Progress | None = None) -> Published:
 
 def run(data: Path) -> Table:
     """Return the comparison as a study's table, one row a figure."""
-    found = as_published(data)
+    return table(as_published(data))
+
+
+def table(found: Published) -> Table:
+    """Return a comparison as a study's table, one row a figure."""
     counts = found.counts()
     shares = ", ".join(f"{counts[f'within_{w:g}']:,} to {w:g}" for w in WITHIN)
     reasons = [f"{number:,} numbers: {why}." for why, number in found.reasons().items()]
