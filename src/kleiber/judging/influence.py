@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kleiber.errors import ValuesError
+from kleiber.errors import UsageError, ValuesError
 from kleiber.fitting.fit import Delta
 from kleiber.fitting.objective import check_objective
 from kleiber.judging import cells as grid
@@ -96,12 +96,14 @@ def influence(
     law: str | Law = "chinchilla",
     *,
     group: float = 1.0,
+    cut: str | None = None,
     objective: str = "huber",
     delta: Delta = "auto",
 ) -> Influence:
     """Hide the largest size, leave each other size out in turn, and predict it.
 
-    ``group`` is the factor within which sizes count as one.
+    ``group`` is the factor within which sizes count as one; ``cut`` what to drop from the start
+    of each run, "10B" tokens or "10%".
 
     Raises
     ------
@@ -118,7 +120,13 @@ def influence(
             f"fitting the rest takes at least {LEAST_SIZES}.",
             remedy="Give runs of more sizes.",
         )
-    seen = subsets(points, below)
+    dropped = Cut.parse(cut)
+    if not isinstance(dropped, Cut):
+        raise UsageError(
+            f"Leaving sizes out takes one cut for all of them; found '{cut}'.",
+            remedy="Cut tokens (10B) or a fraction (10%).",
+        )
+    seen = subsets(points, below, dropped)
     if not enough(seen, get(law)).all():
         raise ValuesError(
             f"{table.source} has too few points to fit {get(law).name} with a size left out.",
@@ -128,11 +136,11 @@ def influence(
     return judge(points, groups, made.predicted, table.source)
 
 
-def subsets(points: Points, below: Sequence[tuple[float, ...]]) -> Mask:
+def subsets(points: Points, below: Sequence[tuple[float, ...]], cut: Cut) -> Mask:
     """Return the rows (1 + k, n): every one of k groups of sizes, then each of them left out."""
     sets = [below, *([one for one in below if one != out] for out in below)]
     cells = [Cell(tuple(size for one in some for size in one)) for some in sets]
-    return grid.weights(points, cells, Cut()) > 0
+    return grid.weights(points, cells, cut) > 0
 
 
 def judge(

@@ -25,6 +25,7 @@ MOST_POINTS = 50  # of one run: hundreds of fits a family see the same curve
 CAPPED = 3.0  # an error beyond is counted as 300 %
 
 How = Literal["default", "borrowed", "raw", "size"]
+UNSETTLED = 0.1  # of what is seen of a run, its beginning, is not fitted
 Sizes = tuple[float, ...]
 LAW = get("chinchilla")
 SIZE_LAW = get("params-power-floor")
@@ -94,13 +95,17 @@ class Bench:
         cut: Cut | None = None,
         how: How = "default",
     ) -> Sight:
-        """Return what is seen of some groups of sizes, as a cell of a back-test sees it."""
+        """Return what is seen of some groups of sizes, as a cell of a back-test sees it.
+
+        The first tenth of what is seen of a run is cut where no other cut is given: the guide
+        cuts 10B tokens, which is all of a short run.
+        """
         seen = np.isin(self.points.params, [size for one in groups for size in one])
         seen &= self._done <= share + 1e-9
         if finals:
             seen &= self.points.final
-        elif cut is not None:
-            seen &= grid.kept(self.points, cut)
+        else:
+            seen &= grid.kept(self.points, cut or Cut(fraction=UNSETTLED * share))
         return Sight(seen, how)
 
     def finals(self, sizes: Sizes) -> Mask:

@@ -28,6 +28,7 @@ PUBLISHED = 0.9949
 REFERENCE = (1e9, 20e9)  # params and tokens at which a term is as large as a loss can show
 # A coefficient below this share of the loss is none, and an exponent outside is at its bound.
 NO_FLOOR, EXPONENTS = 1e-6, (1e-3, 4.9)
+EVERY, KNOWN = "all families", "identified families"
 MADE: dict[str, How | None] = {
     "the guide's fit: one start, curve_fit": None,
     "least squares on the loss, exact": "raw",
@@ -125,10 +126,11 @@ def find(benches: Sequence[Bench]) -> Found:
             if made is not None and np.all(np.isfinite(made)):
                 thetas[bench] = made
         known = {b: theta for b, theta in thetas.items() if identified(b, theta)}
-        one_each = _one_a_cluster(known)
-        for which, some in (("all", thetas), ("identified", known)):
-            rows += _row(said, f"{which} families", np.array(list(some.values())), some)
-        rows += _row(said, "identified, mean of each cluster", one_each, known)
+        for which, some in ((EVERY, thetas), (KNOWN, known)):
+            clusters = over((b, 0.0) for b in some).clusters
+            rows += row(said, which, np.array(list(some.values())), clusters)
+        each = _one_a_cluster(known)
+        rows += row(said, "identified, mean of each cluster", each, len(each))
     return Found(
         _sentence(rows),
         (
@@ -165,26 +167,30 @@ def _one_a_cluster(known: dict[Bench, Array]) -> Array:
     )
 
 
-def _row(made: str, which: str, table: Array, some: dict[Bench, Array]) -> list[dict[str, Any]]:
-    """Return one row, none for fewer families than parameters."""
+def row(made: str, which: str, table: Array, clusters: int) -> list[dict[str, Any]]:
+    """Return one row for parameters (families, 5) in the order of NAMES, none for too few."""
     if len(table) <= len(NAMES):
         return []
     spread = table.std(axis=0)
-    correlations = np.corrcoef(table.T)
+
+    def three(some: Array, *, standardised: bool = True) -> float:
+        return percent(float(explained(some, standardised=standardised)[:KEPT].sum()))
+
+    def related(first: int, second: int) -> float:
+        return round(float(np.asarray(np.corrcoef(table[:, first], table[:, second]))[0, 1]), 3)
+
     return [
         {
             "fits": made,
             "families": which,
             "n": len(table),
-            "clusters": over((b, 0.0) for b in some).clusters,
-            "raw %": percent(float(explained(table, standardised=False)[:KEPT].sum())),
-            "standardised %": percent(float(explained(table, standardised=True)[:KEPT].sum())),
-            "at 1B and 20B %": percent(
-                float(explained(at_reference(table), standardised=True)[:KEPT].sum())
-            ),
+            "clusters": clusters,
+            "raw %": three(table, standardised=False),
+            "standardised %": three(table),
+            "at 1B and 20B %": three(at_reference(table)),
             **{f"sd {n}": round(float(s), 3) for n, s in zip(NAMES, spread, strict=True)},
-            "ln A ~ alpha": round(float(correlations[0, 3]), 3),
-            "ln B ~ beta": round(float(correlations[1, 4]), 3),
+            "ln A ~ alpha": related(0, 3),
+            "ln B ~ beta": related(1, 4),
         }
     ]
 
@@ -193,22 +199,28 @@ def _sentence(rows: Sequence[dict[str, Any]]) -> str:
     """Return what three components hold, raw and standardised, and why the two differ."""
     if not rows:
         return "Fewer families than parameters: no components."
-    near = min(rows, key=lambda row: abs(row["raw %"] - 100 * PUBLISHED))
-    ours = [row for row in rows if row["fits"] == "default" and row["families"].startswith("ide")]
-    mine = (ours or rows)[0]
-    logs = max(near[f"sd {n}"] for n in NAMES[:3])
-    small = max(near[f"sd {n}"] for n in NAMES[3:])
+    guide, default = next(iter(MADE)), list(MADE)[-1]
+
+    def of(made: str, which: str) -> dict[str, Any]:
+        some = [r for r in rows if r["fits"] == made]
+        return next((r for r in some if r["families"] == which), (some or list(rows))[0])
+
+    theirs, ours = of(guide, EVERY), of(default, KNOWN)
+    near = min(rows, key=lambda one: abs(one["raw %"] - 100 * PUBLISHED))
+    logs = [theirs[f"sd {n}"] for n in NAMES[:3]]
+    small = [theirs[f"sd {n}"] for n in NAMES[3:]]
     return (
-        f"Three components hold {near['raw %']:.2f} % of the raw variance ({near['fits']}; "
-        f"{near['families']}, n = {near['n']}; published {100 * PUBLISHED:.2f} %) because the "
-        f"three log-coefficients vary by up to {logs:.2g} and the exponents by {small:.2g} at "
-        "most, so that three components are the three logs by construction; standardised, each "
-        f"parameter counting once, the same fits have {near['standardised %']:.1f} %; exact robust "
-        f"fits ({mine['families']}, n = {mine['n']}) have {mine['standardised %']:.1f} % "
-        f"standardised, because A and B are the terms at one parameter and one token and so repeat "
-        f"the exponents (ln A ~ alpha {mine['ln A ~ alpha']:.2f}, ln B ~ beta "
-        f"{mine['ln B ~ beta']:.2f}), and {mine['at 1B and 20B %']:.1f} % with the terms written "
-        "at 1B params and 20B tokens, which is what three components are worth."
+        f"Three components hold {theirs['raw %']:.2f} % of the raw variance of the guide's fits (n "
+        f"= {theirs['n']}; published {100 * PUBLISHED:.2f} %, nearest {near['raw %']:.2f} % for "
+        f"{near['families']} by {near['fits']}), because the log-coefficients vary by "
+        f"{min(logs):.2g} to {max(logs):.2g} and the exponents by {min(small):.2g} to "
+        f"{max(small):.2g}: three components are the three logs by construction. Standardised, "
+        f"each parameter counting once, the same fits have {theirs['standardised %']:.1f} %. Exact "
+        f"robust fits ({ours['families']}, n = {ours['n']}) have {ours['standardised %']:.1f} % "
+        "standardised, because A and B are the terms at one parameter and one token and so repeat "
+        f"the exponents (ln A ~ alpha {ours['ln A ~ alpha']:.2f}, ln B ~ beta "
+        f"{ours['ln B ~ beta']:.2f}), and {ours['at 1B and 20B %']:.1f} % with the terms written "
+        "at 1B params and 20B tokens."
     )
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from kleiber.judging.cells import Cut
 from kleiber.judging.influence import LEAST_SIZES, Influence, LeftOut, judge, subsets
 from kleiber.studies.guide.questions.answer import Found, Question, over, parts, percent, said
-from kleiber.studies.guide.questions.bench import Bench, Sight
+from kleiber.studies.guide.questions.bench import UNSETTLED, Bench, Sight
 from kleiber.units import format_count
 
 PUBLISHED = 0.58
+CUT = Cut(fraction=UNSETTLED)
 LEAST = LEAST_SIZES + 1  # so that a fit with one left out still sees three sizes
 
 
@@ -20,7 +22,7 @@ def sights(bench: Bench) -> list[Sight]:
     """Return all smaller sizes, then each of them left out."""
     if len(bench.smaller) < LEAST_SIZES:
         return []
-    return [Sight(row) for row in subsets(bench.points, bench.smaller)]
+    return [Sight(row) for row in subsets(bench.points, bench.smaller, CUT)]
 
 
 def influence(bench: Bench) -> Influence | None:

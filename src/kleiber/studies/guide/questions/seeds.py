@@ -72,9 +72,10 @@ def cells(bench: Bench) -> dict[Key, list[Sight]]:
     if len(below) < LEAST_SIZES:
         return {}
     found: dict[Key, list[Sight]] = {}
+    settled = bench.sight(bench.groups).seen
     for k in range(2, len(below) + 1):
         sets = list(_sets(own, below, k))[:MOST_SETS]
-        seen = [np.isin(bench.points.run, codes) for codes in sets]
+        seen = [np.isin(bench.points.run, codes) & settled for codes in sets]
         if sets:
             found[CURVES, k] = [Sight(one) for one in seen]
         if sets and k >= LEAST_SIZES:
