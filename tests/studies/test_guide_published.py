@@ -110,6 +110,20 @@ def test_a_fit_is_scipys_from_the_same_start(borrowed: bool) -> None:
     assert np.allclose(predicted, theirs(tokens, *upstream), rtol=2e-5)
 
 
+def test_a_fit_of_two_sizes_is_scipys_bit_for_bit_since_the_path_decides() -> None:
+    rng = np.random.default_rng(1)
+    params, tokens = np.repeat([1e8, 1e9], 8), np.tile(np.geomspace(1.2e10, 3e11, 8), 2)
+    clean = 1.7 + np.exp(6.0) / params**0.34 + np.exp(7.0) / tokens**0.33
+    rows = Points(params, tokens, clean * np.exp(0.002 * rng.standard_normal(len(clean))))
+
+    def theirs(_: object, a: float, b: float, e: float, alpha: float, beta: float) -> np.ndarray:
+        return np.exp(e) + np.exp(a) / params**alpha + np.exp(b) / tokens**beta
+
+    bounds = ([-np.inf] * 3 + [0.0, 0.0], np.inf)
+    upstream = curve_fit(theirs, tokens, rows.values, p0=START, bounds=bounds)[0]
+    assert fit(rows) == tuple(upstream)
+
+
 def test_scores_are_the_mean_relative_error_and_scipys_huber() -> None:
     rows = Points(np.ones(2), np.ones(2), np.array([2.0, 4.0]))
     scored = score(np.array([2.2, 4.005]), rows)
