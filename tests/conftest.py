@@ -63,6 +63,12 @@ TRUTHS: dict[str, dict[str, float]] = {
     "routed": {
         "a": -0.082, "b": -0.108, "c": 0.009, "d": 1.104, "E_start": 1.847, "E_max": 314.478,
     },
+    "params-broken": {"E": 1.8, "B": 30.0, "c0": 0.12, "c1": 0.3, "d1": 9e7, "f1": 0.4},
+    "tokens-broken": {"E": 1.8, "B": 40.0, "c0": 0.12, "c1": 0.3, "d1": 9e9, "f1": 0.4},
+    "farseer": {
+        "A3": 0.021, "gamma": 0.169, "b3": 1.2, "A2": 88.0, "beta": 0.1, "b2": -5.3,
+        "A1": 0.124, "alpha": 0.123, "b1": 0.424,
+    },
 }  # fmt: skip
 
 MakePoints = Callable[..., Points]

@@ -44,10 +44,12 @@ _PLACES = {
     ),
     "kleiber.judging": (
         "Backtest",
+        "Choice",
         "Finding",
         "Hidden",
         "backtest",
         "check",
+        "choose",
         "hide_largest",
     ),
     "kleiber.planning": (
@@ -72,6 +74,7 @@ __all__ = [
     "PUBLISHED",
     "Allocation",
     "Backtest",
+    "Choice",
     "ColumnError",
     "Constraints",
     "Cost",
@@ -98,6 +101,7 @@ __all__ = [
     "allocate",
     "backtest",
     "check",
+    "choose",
     "draw_fit",
     "fit",
     "fit_points",
@@ -126,7 +130,16 @@ if TYPE_CHECKING:
         ValuesError,
     )
     from kleiber.fitting import Constraints, Fit, Interval, Prediction, fit, fit_points, load
-    from kleiber.judging import Backtest, Finding, Hidden, backtest, check, hide_largest
+    from kleiber.judging import (
+        Backtest,
+        Choice,
+        Finding,
+        Hidden,
+        backtest,
+        check,
+        choose,
+        hide_largest,
+    )
     from kleiber.laws import LAWS, PUBLISHED, Law, Published, published
     from kleiber.planning import (
         Allocation,

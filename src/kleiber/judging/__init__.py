@@ -5,14 +5,17 @@ from __future__ import annotations
 from kleiber.judging.backtest import Backtest, Outcome, backtest
 from kleiber.judging.capacity import Plateau, fit_plateau, fit_plateaus
 from kleiber.judging.cells import Cell, Cut
+from kleiber.judging.choice import Averaged, Choice, choose
 from kleiber.judging.finding import Finding
 from kleiber.judging.findings import CHECKS, check
 from kleiber.judging.hide import Hidden, hidden_line, hide_as, hide_largest
 
 __all__ = [
     "CHECKS",
+    "Averaged",
     "Backtest",
     "Cell",
+    "Choice",
     "Cut",
     "Finding",
     "Hidden",
@@ -20,6 +23,7 @@ __all__ = [
     "Plateau",
     "backtest",
     "check",
+    "choose",
     "fit_plateau",
     "fit_plateaus",
     "hidden_line",
