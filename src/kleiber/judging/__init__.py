@@ -8,6 +8,7 @@ from kleiber.judging.cells import Cell, Cut
 from kleiber.judging.choice import Averaged, Choice, choose
 from kleiber.judging.finding import Finding
 from kleiber.judging.findings import CHECKS, check
+from kleiber.judging.forecast import Forecast, forecast
 from kleiber.judging.hide import Hidden, hidden_line, hide_as, hide_largest
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Choice",
     "Cut",
     "Finding",
+    "Forecast",
     "Hidden",
     "Outcome",
     "Plateau",
@@ -26,6 +28,7 @@ __all__ = [
     "choose",
     "fit_plateau",
     "fit_plateaus",
+    "forecast",
     "hidden_line",
     "hide_as",
     "hide_largest",

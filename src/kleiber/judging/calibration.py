@@ -57,7 +57,7 @@ class Calibration:
     def factor(self, level: float, sizes: int) -> float:
         """Return what the scale is multiplied by for an interval of a level.
 
-        A single size is widened to what ladders of one size needed, where that is more.
+        One size is widened to what ladders of one size needed, where that is more.
 
         Raises
         ------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -16,15 +16,13 @@ from kleiber.fitting.posterior import Priors
 from kleiber.fitting.prior import WEAK
 from kleiber.fitting.shares import Design, values
 from kleiber.judging.calibration import NEAR, Calibration, Typical
-from kleiber.judging.finding import Finding, issue, tip
+from kleiber.judging.cautions import ROUGH, cautions
+from kleiber.judging.checks.table import LARGEST_VOCABULARY, SMALLEST_LOSS
+from kleiber.judging.finding import Finding
 from kleiber.runs import Points, Runs
 from kleiber.units import format_count, parse_count
 
 Width = Literal["calibrated", "model"]
-FAR = 30.0  # scale-up beyond which errors of past families grow fast
-OVER_TRAINED = 10.0  # times the tokens per param seen: no past family was asked for more
-DISAGREE = 0.03  # log-loss between the two priors' answers
-ROUGH = 0.03  # residual scale of runs that lie on no law of a cross-entropy
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ def forecast(
     known = _bundle(prior)
     raw = table.points()
     source = known.source_of(raw) if known else None
-    points, seen = _usable(raw)
+    points, mended = _usable(raw)
     learnt = WEAK if known is None else known.leaving_out(source)
     rows = evidence.gather([(points, evidence.weights(points, np.ones(len(points), dtype=bool)))])
     made = borrow(rows, learnt)
@@ -169,7 +167,9 @@ def forecast(
     found = made.predict(at)
     sizes = len(np.unique(points.params))
     table_of = Calibration.from_dict((known or bundle()).calibration)
-    factor = _factor(table_of, interval, level, sizes)
+    rough = float((made.weak if made.log_odds[0] < 0 else made.learnt).sigma[0]) > ROUGH
+    doubtful = sizes == 1 or rough or bool(mended) or not points.final.any()
+    factor = _factor(table_of, interval, level, doubtful=doubtful)
     half = factor * float((found.scale if interval == "calibrated" else found.sd)[0, 0])
     z, weak = float(found.z[0, 0]), float(found.weak[0, 0])
     result = Forecast(
@@ -195,7 +195,7 @@ def forecast(
         sigma=float((made.weak if weak == 1.0 else made.learnt).sigma[0]),
         findings=(),
     )
-    return _with_findings(result, points, seen)
+    return replace(result, findings=tuple(cautions(result, points, mended)))
 
 
 def _bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
@@ -209,6 +209,16 @@ def _bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
 
 def _usable(raw: Points) -> tuple[Points, tuple[str, ...]]:
     """Return mended, thinned points and the runs that were mended, or raise for none."""
+    high, middle = float(raw.loss.max()), float(np.median(raw.loss))
+    if high > LARGEST_VOCABULARY or middle < SMALLEST_LOSS:
+        wrong = (
+            f"as high as {high:.4g}" if middle >= SMALLEST_LOSS else f"{middle:.3g} in the middle"
+        )
+        raise ValuesError(
+            f"The losses are {wrong}, which no cross-entropy in nats per token is; a forecast "
+            "borrows from families of those.",
+            remedy="If they are perplexities or bits, say so with unit='ppl' (--unit ppl, bits).",
+        )
     whole, mended = evidence.mended(raw)
     points = evidence.thinned(whole)
     if not len(points):
@@ -223,90 +233,12 @@ def _usable(raw: Points) -> tuple[Points, tuple[str, ...]]:
     return points, mended
 
 
-def _factor(table: Calibration, interval: Width, level: float, sizes: int) -> float:
-    """Return the multiple of the scale."""
+def _factor(table: Calibration, interval: Width, level: float, *, doubtful: bool) -> float:
+    """Return the multiple of the scale; doubtful runs get what single sizes needed."""
     if interval == "calibrated":
-        return table.factor(level, sizes)
+        return table.factor(level, 1 if doubtful else 2)
     from scipy.special import ndtri
 
     from kleiber.fitting.intervals import check_level
 
     return float(ndtri(0.5 + 0.5 * check_level(level)))
-
-
-def _with_findings(made: Forecast, points: Points, mended: tuple[str, ...]) -> Forecast:
-    """Return the forecast with what a reader must know of it."""
-    from dataclasses import replace
-
-    found: list[Finding] = []
-    if made.sizes == 1:
-        found.append(
-            issue(
-                "F001",
-                "All runs have one size: how loss falls with params is the prior's alone. The "
-                "interval is widened to what ladders of one size needed.",
-                "Train a second size, however small.",
-            )
-        )
-    if made.scale_up > FAR:
-        found.append(
-            issue(
-                "F002",
-                f"The target is {made.scale_up:.0f} times the largest size; beyond {FAR:.0f} times "
-                "past families missed by twice as much and more.",
-                f"Train a run of {format_count(made.params / FAR)} params or larger.",
-            )
-        )
-    if not points.final.any():
-        found.append(
-            issue(
-                "F003",
-                "No point is the end of a run, so the learning rate has decayed at none.",
-                "Add the ends of the runs, or mark them in a column 'final'.",
-            )
-        )
-    if made.sigma > ROUGH:
-        found.append(
-            issue(
-                "F004",
-                f"The runs lie {100 * made.sigma:.1f} % off any law: is the loss a cross-entropy "
-                "per token of one recipe and one evaluation?",
-                "Give the unit (--unit), and one recipe and metric (--where).",
-            )
-        )
-    if mended:
-        found.append(
-            tip(
-                "F005",
-                f"The end of {', '.join(mended[:3])} lies far above what precedes it and was "
-                "left out; the reading before it counts as the end.",
-                "Look at that run: a misread chart, another metric, or a divergence.",
-            )
-        )
-    if made.prior != WEAK.name and abs(np.log(made.learnt / made.weak)) > DISAGREE:
-        found.append(
-            issue(
-                "F006",
-                f"The two priors disagree by {100 * abs(made.gap):.1f} % of the loss: the runs do "
-                "not decide, and the interval holds the disagreement.",
-                "Add a larger size or a run of other tokens per param (kleiber plan says which).",
-            )
-        )
-    if made.left_out is not None:
-        found.append(
-            tip(
-                "F007",
-                f"These are runs of the prior's own source {made.left_out}, which was left out.",
-                "Nothing to do.",
-            )
-        )
-    ratio = made.tokens / made.params / float((points.tokens / points.params).max())
-    if ratio > OVER_TRAINED:
-        found.append(
-            tip(
-                "F008",
-                f"The target has {ratio:.0f} times the tokens per param of any run.",
-                "Train one small run that long.",
-            )
-        )
-    return replace(made, findings=tuple(found))
