@@ -134,7 +134,7 @@ def table(found: Published) -> Table:
     """Return a comparison as a study's table, one row a figure."""
     counts = found.counts()
     shares = ", ".join(f"{counts[f'within_{w:g}']:,} to {w:g}" for w in WITHIN)
-    reasons = [f"{number:,} numbers: {why}." for why, number in found.reasons().items()]
+    reasons = [f"{number:,}: {why}." for why, number in found.reasons().items()]
     rows = [one.to_dict() for one in found.groups]
     return Table(
         name="guide_published",
@@ -143,8 +143,9 @@ def table(found: Published) -> Table:
         columns=tuple(rows[0]),
         rows=rows,
         claims=[
-            f"Of {counts['cells']:,} printed numbers, {counts['compared']:,} are compared; "
-            f"{shares} points of a percent. {found.fits:,} fits from the guide's single start.",
+            f"Of {counts['cells']:,} printed numbers, {counts['compared']:,} are compared. In points "
+            f"of a percent, {shares} agree. {found.fits:,} fits from the guide's single start.",
+            "The others, by the first reason that holds:",
             *reasons,
         ],
         notes=(
