@@ -137,17 +137,36 @@ def test_everything_that_is_done_with_a_fit_can_be_done(ladder: Any, tmp_path: P
         assert check(made) is not None
         (more,) = set(made.law.predictors) - {"params", "tokens"}
         assert more.replace("_", " ") in made.summary().replace("_", " ")
+        assert "± -" not in made.summary()
         asked = made.predict("10B", "200B", unique_tokens="20B", experts=64)
         assert asked.to_dict()[more] == asked.more[more] and set(asked.more) == {more}
         assert more.replace("_", " ") in asked.sentence()
         again = load(made.save(tmp_path / "fit.json"))
         assert np.array_equal(again.points.more[more], made.points.more[more])
         assert again.predict("10B", "200B", unique_tokens="20B", experts=64) == asked
+        low, high = made.to_dict()["data"][more]
+        assert low == made.points.more[more].min() and high == made.points.more[more].max()
         assert again.frame()[more].to_list() == made.points.more[more].tolist()
         hidden = hide_largest(runs, name, points="finals")
         assert abs(hidden.relative) < 0.1
         for cell in backtest(runs, name, shares=(1.0,)).outcomes:
             assert cell.k < 4 or abs(cell.relative) < 0.1
+
+
+def test_a_page_and_its_own_table_make_the_fit_again(ladder: Any, tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert", reason="the report's extras are not installed")
+    from kleiber.reporting import hide_again, write
+    from kleiber.reporting.again import table_csv
+
+    for name in ("repetition", "routed"):
+        made = fit(Runs.read(table(ladder(name, side=6, noise=0.003)), unit="nats"), name)
+        hidden = hide_again(made)
+        assert not isinstance(hidden, str), hidden
+        page = write(made, tmp_path / f"{name}.html", hidden=hidden, findings=check(made))
+        assert "the law at each size" not in page.read_text(encoding="utf-8")
+        (tmp_path / "table.csv").write_text(table_csv(made))
+        again = fit(Runs.read(str(tmp_path / "table.csv"), unit="nats"), name, points="all")
+        assert dict(again.values) == pytest.approx(dict(made.values), rel=1e-9)
 
 
 def test_points_keep_their_columns(ladder: Any) -> None:

@@ -45,8 +45,8 @@ def command() -> str:
 
 
 def problems_of(runs: Runs, fit: Fit) -> tuple[Problem, ...]:
-    """Return what in the table would mislead this fit; a law of one variable asks for less."""
-    answered = ("single-",) if len(fit.law.predictors) == 1 else ()
+    """Return what in the table would mislead this fit; a law without one of the two asks less."""
+    answered = () if {"params", "tokens"} <= {*fit.law.predictors} else ("single-",)
     if fit.data.selection != "finals":
         answered = (*answered, "few-runs")
     return tuple(one for one in runs.describe().problems if not one.code.startswith(answered))

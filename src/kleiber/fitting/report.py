@@ -122,7 +122,7 @@ def _table(fit: Fit, bounds: dict[str, Interval], level: float, how: str) -> lis
 
 def _relative(value: float, box: Interval) -> str:
     """Return half the interval's width in per cent of the value."""
-    half = 50.0 * (box.upper - box.lower) / value if value else np.nan
+    half = 50.0 * (box.upper - box.lower) / abs(value) if value else np.nan
     if not np.isfinite(half):
         return ""
     if half > 1000:

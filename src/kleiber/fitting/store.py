@@ -61,6 +61,11 @@ def to_dict(fit: Fit, level: float = 0.9, method: str | None = None) -> dict[str
                 "params": [float(points.params.min()), float(points.params.max())],
                 "tokens": [float(points.tokens.min()), float(points.tokens.max())],
                 "loss": [float(points.loss.min()), float(points.loss.max())],
+                **{
+                    name: [float(values.min()), float(values.max())]
+                    for name, values in points.more.items()
+                    if name in fit.law.predictors
+                },
             },
         }
     )

@@ -39,6 +39,7 @@ def _table(fit: Fit) -> pl.DataFrame:
             "run": [points.names[int(i)] for i in points.run],
             "params": points.params,
             "tokens": points.tokens,
+            **{n: points.predictor(n) for n in fit.law.predictors if n in points.more},
             "loss": points.loss,
             "final": points.final,
         }

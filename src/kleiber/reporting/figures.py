@@ -41,9 +41,11 @@ def figure(
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": {**spec.get("config", {}), "padding": 4, "aria": False},
     }
+    shared = live.pop("data", None)  # of a single layer, which the library writes above it
+    layers = [layer if "data" in layer else {**layer, "data": shared} for layer in live["layer"]]
     return {
         "name": name,
-        "spec": as_script({**live, "layer": [_columned(layer) for layer in live["layer"]]}),
+        "spec": as_script({**live, "layer": [_columned(layer) for layer in layers]}),
         "still": _still(spec),
         "description": spec.get("description", ""),
         "caption": caption,

@@ -137,7 +137,8 @@ def _caption(fit: Fit, prediction: Prediction | None, level: float) -> str:
     from kleiber.charts.draw import MOST_CURVES
 
     said: list[str] = []
-    if len(set(fit.points.params.tolist())) <= MOST_CURVES:
+    of_two = {*fit.law.predictors} <= {"params", "tokens"}
+    if of_two and len(set(fit.points.params.tolist())) <= MOST_CURVES:
         said.append("Coloured lines: the law at each size.")
     if fit.law.optimum is not None:
         said.append(f"Thick line: the frontier; band: {level:.0%} of new runs.")
