@@ -11,12 +11,12 @@ from kleiber.fitting import engine
 from kleiber.fitting.fit import Delta
 from kleiber.fitting.objective import Objective
 from kleiber.fitting.space import Constraints
+from kleiber.judging.backtest import STEPS
 from kleiber.laws import Law
 from kleiber.laws.base import Array, Mask
 from kleiber.runs import Points
 
 FIRST_STEPS = 40  # of each look at the spread: what they decide is where residuals are clipped
-STEPS = 80  # of a row: one that needs more identifies nothing, and says it did not converge
 
 
 @dataclass(frozen=True)

@@ -116,16 +116,20 @@ def find(benches: Sequence[Bench]) -> Found:
     fitted = 0
     for said, how in MADE.items():
         thetas: dict[Bench, Array] = {}
+        ended: set[Bench] = set()
         for bench in usual:
             if how is None:
                 made = guides(bench)
                 fitted += made is not None
+                ended.add(bench)
             else:
                 (one,) = bench.fit([bench.sight(bench.groups, how=how)])
                 made = None if one is None else one.theta[ORDER]
+                if one is not None and one.converged:
+                    ended.add(bench)
             if made is not None and np.all(np.isfinite(made)):
                 thetas[bench] = made
-        known = {b: theta for b, theta in thetas.items() if identified(b, theta)}
+        known = {b: t for b, t in thetas.items() if b in ended and identified(b, t)}
         for which, some in ((EVERY, thetas), (KNOWN, known)):
             clusters = over((b, 0.0) for b in some).clusters
             rows += row(said, which, np.array(list(some.values())), clusters)
@@ -150,7 +154,8 @@ def find(benches: Sequence[Bench]) -> Found:
             "Share of the variance of (ln A, ln B, ln E, alpha, beta) over families in the first "
             "three principal components; 'at 1B and 20B' is standardised, with the logs of the two "
             "terms there in the place of ln A and ln B. 'identified': three sizes and token counts "
-            "at least, and no parameter at a bound. The last columns are correlations.",
+            "at least, an optimum reached, no parameter at a bound. The last two columns are "
+            "correlations.",
         ),
         others=fitted,
     )

@@ -65,8 +65,9 @@ def find(benches: Sequence[Bench]) -> Found:
         f"The smallest size is predicted from all larger ones within {said(whole.mean)} in the "
         f"mean and {said(whole.median)} in the median over {whole.clusters} clusters (the largest "
         f"from all smaller ones: {said(climb.mean)} and {said(climb.median)}); with {LEAST:.0%} of "
-        f"their training seen {said(early.mean)} instead of {said(late.mean)} on the same "
-        f"{early.clusters} clusters with curves."
+        f"their training seen {said(early.mean)} instead of {said(late.mean)} (medians "
+        f"{said(early.median)} and {said(late.median)}) on the same {early.clusters} "
+        "clusters with curves."
     )
     return Found(
         sentence,

@@ -57,9 +57,10 @@ def find(benches: Sequence[Bench]) -> Found:
     everywhere = {(k, share) for k in range(2, COMMON + 1) for share in SHARES}
     same = [b for b in usual if grids[b].keys() >= ends]
     curves = [b for b in usual if grids[b].keys() >= everywhere]
-    named[f"the same: k = 2 to {COMMON} at 100 %"] = same
-    named[f"the same: k = 2 to {COMMON} at every share"] = curves
     rows = [row for name, some in named.items() for row in _rows(name, some, grids)]
+    for where, some in (("100 %", same), ("every share", curves)):
+        found = _rows(f"the same: k = 2 to {COMMON} at {where}", some, grids, last=None)
+        rows += [row for row in found if int(row["k"]) <= COMMON]
     for bench in benches:
         rows += _rows(bench.family.key, [bench], grids, last=None)
 

@@ -55,7 +55,8 @@ def find(benches: Sequence[Bench]) -> Found:
     ]
     for name, some in named.items():
         rows += _rows(name, some, errors, choice=True)
-    rows += _rows(f"the same: at least {COMMON} smaller sizes", reach, errors, choice=False)
+    same = _rows(f"the same: at least {COMMON} smaller sizes", reach, errors, choice=False)
+    rows += [row for row in same if row["k"] <= COMMON]
     for bench in benches:
         rows += _rows(bench.family.key, [bench], errors, choice=False)
     three = [row for row in rows if row["set"] == "all families" and row["k"] == 3]
