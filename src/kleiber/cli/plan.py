@@ -42,7 +42,7 @@ def plan(
         add next, or to stop.
     rule
         Rules of the ladder, NAME=VALUE: sizes=5 (least), seeds=3, runs=12 (most), smallest=20M,
-        largest=3B, least_ratio=10, most_ratio=640 (tokens per param), partial=0.5 (of the
+        largest=3B, least_ratio=10, most_ratio=640 (tokens per param), partial=0.8 (of the
         target's tokens), checkpoints=yes.
     prior
         What is known before: bundled, weak, or a file that kleiber calibrate made.

@@ -173,7 +173,7 @@ def _check(
         raise UsageError(
             f"The target costs {target.flops:.3g} FLOPs, within the budget of {budget:.3g}: "
             "train it.",
-            remedy="A plan is for a target too dear to train; lower the budget, or raise the target.",
+            remedy="Plan for a larger target, or with a smaller budget.",
         )
     if error is not None and not 0.0 < error < 1.0:
         raise UsageError(

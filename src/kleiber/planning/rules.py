@@ -39,7 +39,7 @@ class Rules:
     largest: float | None = None
     least_ratio: float | None = None
     most_ratio: float | None = None
-    partial: float = 0.5
+    partial: float = 0.8
     checkpoints: bool = True
 
     def __post_init__(self) -> None:

@@ -23,8 +23,8 @@ from kleiber.planning.design import Criterion, Says, Target
 from kleiber.planning.rules import Rules
 from kleiber.units import flops_6nd, format_count
 
-SIZE_STEP, TOKENS_STEP = 2.0**0.5, 2.0  # of the grid
-APART = 1.25  # a factor by which sizes that count as two differ
+SIZE_STEP, TOKENS_STEP = 1.25, 2.0  # of the grid
+APART = 1.25 * 0.99  # a factor by which sizes that count as two differ, rounded digits allowed
 WORTH = 0.01  # the share of the expected error that one more run must take away
 CAPS = (
     0.15,
@@ -91,7 +91,7 @@ def distinct(params: Sequence[float] | Array) -> int:
     """Return how many sizes there are that differ by the factor that makes two."""
     count, last = 0, -np.inf
     for size in sorted(params):
-        if size >= last * APART * (1.0 - 1e-9):
+        if size >= last * APART:
             count, last = count + 1, size
     return count
 
@@ -284,7 +284,7 @@ def _too_little(search: Search, target: Target) -> UsageError:
     if whole.sizes(cheapest) < rules.sizes:
         return UsageError(
             f"Between {format_count(low)} and {format_count(high)} params there are fewer than "
-            f"{rules.sizes} sizes that differ by {APART:g}x.",
+            f"{rules.sizes} sizes that differ by {SIZE_STEP:g}x.",
             remedy="Lower the rules sizes or smallest, or raise largest.",
         )
     return UsageError(
