@@ -144,7 +144,8 @@ def table(found: Published) -> Table:
         rows=rows,
         claims=[
             f"Of {counts['cells']:,} printed numbers, {counts['compared']:,} are compared. In "
-            f"points of a percent, {shares} agree. {found.fits:,} fits from the guide's single start.",
+            f"points of a percent, {shares} agree. {found.fits:,} fits from "
+            "the guide's single start.",
             "The others, by the first reason that holds:",
             *reasons,
         ],
