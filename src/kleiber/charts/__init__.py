@@ -10,6 +10,7 @@ from kleiber.charts.capacity import draw_capacity
 from kleiber.charts.draw import draw_fit, draw_residuals
 from kleiber.charts.filling import draw_filling
 from kleiber.charts.fit import fit_chart
+from kleiber.charts.promises import draw_promises
 from kleiber.charts.residuals import residual_chart
 from kleiber.charts.save import SUFFIXES, save_chart
 
@@ -18,6 +19,7 @@ __all__ = [
     "draw_capacity",
     "draw_filling",
     "draw_fit",
+    "draw_promises",
     "draw_residuals",
     "fit_chart",
     "residual_chart",
