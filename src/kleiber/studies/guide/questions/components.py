@@ -60,7 +60,7 @@ def at_reference(table: Array) -> Array:
 
 
 def sights(bench: Bench) -> list[Sight]:
-    """Return the whole family, fitted in both ways, where it has three sizes and stands not apart."""
+    """Return the whole family, fitted in both ways; nothing of few sizes or apart."""
     if len(bench.groups) < LEAST_SIZES or bench.family.apart:
         return []
     return [bench.sight(bench.groups, how=how) for how in MADE.values() if how is not None]
