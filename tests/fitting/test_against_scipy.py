@@ -17,12 +17,13 @@ from kleiber.fitting import Constraints, Fit, fit_points
 from kleiber.fitting.bootstrap import bootstrap
 from kleiber.fitting.result import pose_points
 from kleiber.fitting.start import project
-from kleiber.laws import LAWS, get
+from kleiber.laws import get
 from kleiber.laws.base import Law
 from kleiber.laws.powers import layout
 from kleiber.runs.points import Points
+from tests.conftest import ON_A_GRID
 
-OF_TWO = [law for law in LAWS if {*law.predictors} <= {"params", "tokens"}]
+OF_TWO = [law for law in ON_A_GRID if {*law.predictors} <= {"params", "tokens"}]
 OBJECTIVES = ("huber", "log", "raw")
 DELTA = 0.004  # below the noise: many points are on the linear branch
 Values = dict[str, Any]

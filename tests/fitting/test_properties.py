@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kleiber.fitting import Constraints, fit_points, load
-from kleiber.laws import LAWS, get
+from kleiber.laws import get
 from kleiber.laws.base import Law
 from kleiber.runs.points import Points
+from tests.conftest import ON_A_GRID
 
 few = settings(max_examples=12)
 seeds = st.integers(0, 1000)
@@ -83,7 +84,7 @@ def test_the_order_of_the_rows_does_not_matter(seed: int, ladder: Any) -> None:
 
 
 @pytest.mark.parametrize("objective", ["huber", "log", "raw"])
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("law", ON_A_GRID, ids=lambda law: law.name)
 def test_data_without_noise_give_their_law_back(
     law: Law, objective: str, ladder: Any, truths: Any
 ) -> None:
@@ -111,7 +112,7 @@ def test_any_noise_is_fitted_and_bounded(seed: int, noise: float, ladder: Any) -
 
 
 @few
-@given(seed=seeds, law=st.sampled_from(LAWS))
+@given(seed=seeds, law=st.sampled_from(ON_A_GRID))
 def test_a_prediction_is_the_law_at_the_values(seed: int, law: Law, ladder: Any) -> None:
     made = fit_points(ladder(law.name, seed=seed), law)
     given_counts = dict.fromkeys(law.predictors, 30000000000.0)
@@ -122,7 +123,7 @@ def test_a_prediction_is_the_law_at_the_values(seed: int, law: Law, ladder: Any)
     assert many["lower"][1] == pytest.approx(made.predict(**given_counts).lower, rel=1e-12)
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("law", ON_A_GRID, ids=lambda law: law.name)
 def test_a_saved_fit_is_the_fit(law: Law, ladder: Any, tmp_path: Path) -> None:
     last = law.parameters[-1]
     held = Constraints(bounds={last.name: (0.01, 3.0) if last.lower < 3.0 else (60.0, 1e3)})
