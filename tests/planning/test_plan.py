@@ -15,6 +15,7 @@ from kleiber.errors import InputError, UsageError
 from kleiber.fitting.prior import WEAK
 from kleiber.planning import ModelError, Rules, prices
 from kleiber.planning.plan import load_plan, plan
+from kleiber.samples import LADDER
 
 
 def made(**options: Any) -> kleiber.Plan:
@@ -155,6 +156,7 @@ def test_the_command_prints_what_python_returns(
     assert run([*ASKED, "--budget", "1e20", "--out", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found.pop("command").startswith("kleiber plan --target-params 7e9")
+    assert found.pop("synthetic") is False
     assert found == usual.to_dict()
     assert load_plan(path).to_dict() == usual.to_dict()
     assert run([*ASKED, "--budget", "1e20"]) == 0
@@ -162,3 +164,12 @@ def test_the_command_prints_what_python_returns(
     assert "GPU-hours" in said and "(assumed)" in said and "1.6" in said
     assert run([*ASKED, "--budget", "1e20", "--rule", "sizes"]) == 2
     assert "--rule got 'sizes', expected NAME=VALUE" in capsys.readouterr().err
+
+
+def test_runs_at_hand_that_nobody_trained_are_said_to_be_synthetic(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["plan", "--target-params", "400B", "--target-tokens", "8T", "--prior", "weak"]
+    assert run([*asked, "--budget", "1e23", "--given", str(LADDER)]) == 0
+    said = capsys.readouterr().out
+    assert "SYNTHETIC runs at hand" in said and "  next      " in said

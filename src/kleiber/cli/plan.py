@@ -41,7 +41,7 @@ def plan(
         A table of runs already trained, as kleiber fit reads it; the answer says which run to
         add next, or to stop.
     rule
-        Rules of the ladder, NAME=VALUE: sizes=5 (least), seeds=3, runs=12 (most), smallest=20M,
+        Rules of the ladder, NAME=VALUE: sizes=5 (least), seeds=3, runs=12 (most), smallest=10M,
         largest=3B, least_ratio=10, most_ratio=640 (tokens per param), partial=0.8 (of the
         target's tokens), checkpoints=yes.
     prior
@@ -77,10 +77,13 @@ def plan(
     )
     if out:  # before anything is printed: where it cannot be written, only the error is said
         say(f"wrote {made.save(out)}")
+    synthetic = runs is not None and runs.synthetic
     if json:
-        print_json({**made.to_dict(), "command": command()})
+        print_json({**made.to_dict(), "synthetic": synthetic, "command": command()})
     else:
         print(made.text())
+        if synthetic:
+            print("  SYNTHETIC runs at hand: generated from a known law, no model was trained")
         print(f"  again     {command()}")
 
 
