@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kleiber.errors import UsageError, ValuesError
-from kleiber.fitting import engine, intervals
+from kleiber.fitting import intervals
 from kleiber.fitting.covariance import covariance, noise
 from kleiber.fitting.engine import Problem
 from kleiber.fitting.fit import Delta
@@ -18,6 +18,7 @@ from kleiber.fitting.objective import Objective, check_objective
 from kleiber.fitting.space import Constraints
 from kleiber.judging import cells as grid
 from kleiber.judging.cells import Cell, Cut, Order, Which
+from kleiber.judging.subsets import optima
 from kleiber.laws import Law, get
 from kleiber.laws.base import Array, Mask
 from kleiber.runs import Points, Runs
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_POINTS = 100  # of one run: a curve has no more to say, and the grid stays small
-STEPS = 150  # of a cell: one that needs more identifies nothing, and says it did not converge
 EVIDENCE = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 LEAST_LATE = 3  # token counts that the last part must have to say where the rest should lie
 CLEAR = 2.0  # noises by which the early part of runs may miss the law
@@ -213,7 +213,7 @@ def solve(
     w = w[enough]
     if not cells:
         return []
-    problem, solved = _fit(points, law, w, objective, delta, constraints)
+    problem, solved = optima(points, law, w, objective, delta, constraints)
     logs = np.log(points.predictors(law.predictors)[:, judged])
     lower, upper = intervals.prediction_bounds(
         problem,
@@ -244,31 +244,6 @@ def solve(
         )
         for i, cell in enumerate(cells)
     ]
-
-
-def _fit(
-    points: Points,
-    law: Law,
-    w: Array,
-    objective: Objective,
-    delta: Delta,
-    constraints: Constraints,
-) -> tuple[Problem, Solved]:
-    """Return the optimum of every row of weights (cells, n)."""
-    first = engine.SHARPEST if objective == "huber" and delta == "auto" else delta
-    problem = engine.pose(
-        law,
-        np.log(points.predictors(law.predictors)),
-        np.log(points.loss),
-        points.weight,
-        run=points.run,
-        objective=objective,
-        delta=np.inf if isinstance(first, str) else float(first),
-        constraints=constraints,
-    ).having(w=w)
-    if objective == "huber" and delta == "auto":
-        problem = problem.having(delta=engine.auto_delta(problem, len(w), STEPS))
-    return problem, engine.optimise(problem, len(w), STEPS)
 
 
 def _floors(problem: Problem, solved: Solved) -> Array:
@@ -350,7 +325,7 @@ def _by_evidence(
     late = (w[0] > 0) & (done >= EVIDENCE[-1])
     if late.sum() <= len(law.parameters) + 1 or len(np.unique(points.tokens[late])) < LEAST_LATE:
         return Cut()
-    problem, solved = _fit(points, law, w, objective, delta, constraints)
+    problem, solved = optima(points, law, w, objective, delta, constraints)
     r = np.log(points.loss) - problem.z(solved.phi)[0]
     spread = max(1.4826 * float(np.median(np.abs(r[late]))), 1e-6)
     slopes = problem.model.gradient(problem.space.theta(solved.phi))[1]

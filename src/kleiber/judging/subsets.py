@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from kleiber.fitting import engine
+from kleiber.fitting.engine import Problem
 from kleiber.fitting.fit import Delta
+from kleiber.fitting.newton import Solved
 from kleiber.fitting.objective import Objective
 from kleiber.fitting.space import Constraints
-from kleiber.judging.backtest import STEPS
 from kleiber.laws import Law
 from kleiber.laws.base import Array, Mask
 from kleiber.runs import Points
 
+STEPS = 150  # of a row: one that needs more identifies nothing, and says it did not converge
 FIRST_STEPS = 40  # of each look at the spread: what they decide is where residuals are clipped
 
 
@@ -61,20 +63,43 @@ def fit_subsets(
     The optimum of a row does not depend on which other rows are in the batch. Rows of fewer
     points than free parameters are the caller's to leave out (:func:`enough`).
     """
-    columns = {"params": points.params, "tokens": points.tokens}
+    problem, solved = optima(
+        points,
+        law,
+        equal_runs(points, seen),
+        objective,
+        delta,
+        Constraints(dict(fix or {})),
+        looks=FIRST_STEPS,
+    )
+    return Fits(np.exp(problem.z(solved.phi)), problem.raw_theta(solved.phi), solved.converged)
+
+
+def optima(
+    points: Points,
+    law: Law,
+    w: Array,
+    objective: Objective,
+    delta: Delta,
+    constraints: Constraints,
+    looks: int = STEPS,
+) -> tuple[Problem, Solved]:
+    """Return the optimum of every row of weights (rows, n).
+
+    ``looks`` stops each look at the spread that the automatic delta takes.
+    """
     automatic = objective == "huber" and delta == "auto"
     first = engine.SHARPEST if automatic else delta
     problem = engine.pose(
         law,
-        np.log(np.stack([columns[name] for name in law.predictors])),
+        np.log(points.predictors(law.predictors)),
         np.log(points.loss),
         points.weight,
         run=points.run,
         objective=objective,
         delta=np.inf if isinstance(first, str) else float(first),
-        constraints=Constraints(dict(fix or {})),
-    ).having(w=equal_runs(points, seen))
+        constraints=constraints,
+    ).having(w=w)
     if automatic:
-        problem = problem.having(delta=engine.auto_delta(problem, len(seen), FIRST_STEPS))
-    solved = engine.optimise(problem, len(seen), STEPS)
-    return Fits(np.exp(problem.z(solved.phi)), problem.raw_theta(solved.phi), solved.converged)
+        problem = problem.having(delta=engine.auto_delta(problem, len(w), looks))
+    return problem, engine.optimise(problem, len(w), STEPS)
