@@ -10,9 +10,10 @@ raced on a thinned part of the readings, and the best are finished on all of the
 Two or three curves do not settle how a decay's effect comes in: along a valley of C, beta and
 gamma the objective hardly changes, its lowest point is far from the published values (whose
 fits stop early), and longer schedules are predicted worse there. The default therefore adds
-``prior_weight sum ((theta - centre) / spread)^2 / 2`` for these three; leaving out each training
-curve in turn chose its weight (``kleiber study laws-on-curves``). Weight 0 is the published
-objective alone.
+``prior_weight sum ((theta - centre) / spread)^2 / 2`` for these three. Its weight stands where
+leaving out each training curve in turn hardly improves further (``kleiber study
+laws-on-curves``); the held-out schedules had been looked at by then, so their errors are not
+blind to it. Weight 0 is the published objective alone.
 """
 
 from __future__ import annotations
