@@ -57,6 +57,7 @@ REAL_SIZES = 3  # the set has five sizes below its target
 RANDOM = 200  # ladders drawn at random within a budget
 NEAR_RATIO = 1.1
 PLAN, PLAN_EXACT = "planned", "planned, law taken as exact"
+BY_SIZE = "every size of 20 tokens a param, largest first"
 ONE = "one large model, 20 tokens a param"
 COLUMNS = (
     *("case", "ladder", "runs", "% of target", "median %", "mean %", "p90 %"),
@@ -256,6 +257,8 @@ def _at_budget(
         row["promised %"] = 100.0 * float(np.mean(promised[name]))
         row["realised/promised"] = float(every.mean() / np.mean(promised[name]))
         row["planned is smaller by %"] = None if name == PLAN else 1.0 - ours / float(every.mean())
+        by_loss = 100.0 * np.stack(found).mean(axis=0)
+        row["by loss"] = dict(zip(gadre.LOSSES, by_loss.tolist(), strict=True))
         yield row
     row = _row(case, f"{RANDOM} at random (medians)", None, target, np.array(chance), np.nan)
     yield {**row, "planned is smaller by %": 1.0 - ours / float(np.mean(chance))}
@@ -274,7 +277,7 @@ def _ladders(
     by_size = _bought([int(i) for i in dear if usual[i] and i != end], menu.flops, budget)
     return {
         PLAN: [int(index[i]) for i in chosen],
-        "every size of 20 tokens a param, largest first": by_size,
+        BY_SIZE: by_size,
         "most compute first": _bought([int(i) for i in dear if i in index], menu.flops, budget),
         ONE: by_size[:1],
     }
@@ -333,7 +336,7 @@ def run(data: Path) -> Table:
         columns=COLUMNS,
         rows=[_shown(row) for row in found],
         claims=[*_claims(found)],
-        notes=_notes(deciles),
+        notes=_notes(found, deciles),
         seed=SEED,
         extra={"measured": found, "calibration": deciles},
     )
@@ -361,7 +364,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 for name, one in median.items()
                 if not name.startswith("planned")
             )
-            yield f"The same by the default plan, which does not trust the law: {'; '.join(less)}."
+            yield f"The same by the default plan, which mistrusts the law, in %: {'; '.join(less)}."
         kept = next(row for row in some if row["ladder"] == ours)["realised/promised"]
         yield (
             f"Simulated, {case}: realised over promised error {kept[0]:.2f} "
@@ -378,7 +381,17 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _notes(deciles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _by_loss(rows: Sequence[Mapping[str, Any]], ladder: str) -> str:
+    """Return the real errors of a ladder by loss, in the mean over prices and recipes."""
+    some = [row["by loss"] for row in rows if row["ladder"] == ladder and "by loss" in row]
+    means = {loss: float(np.mean([one[loss] for one in some])) for loss in gadre.LOSSES}
+    shown = sorted(means.items(), key=lambda item: item[1])
+    return f"By loss, {ladder}: {', '.join(f'{loss} {value:.1f} %' for loss, value in shown)}."
+
+
+def _notes(
+    rows: Sequence[Mapping[str, Any]], deciles: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
     def line(case: str, ladder: str) -> str:
         some = [one for one in deciles if (one["case"], one["ladder"]) == (case, ladder)]
         pairs = (f"{100 * one['promised']:.2f} -> {100 * one['realised']:.2f}" for one in some)
@@ -393,6 +406,8 @@ def _notes(deciles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         f"{gadre.NAME}: ladders out of its finals, the prior taught without them; 3 recipes x 8 "
         "losses of the same models are one source, so no bounds. A ladder is planned before any "
         "loss is read.",
+        _by_loss(rows, PLAN),
+        _by_loss(rows, BY_SIZE),
         line("law exact", PLAN_EXACT),
         line("law departs", PLAN),
     )
