@@ -49,10 +49,21 @@ def calibrate(
     from kleiber.judging.leave_out import Case
     from kleiber.judging.teach import add, teach
 
+    if out and not (Path(out).parent.is_dir() and not Path(out).is_dir()):
+        raise UsageError(
+            f"'{out}' is a folder, or lies in one that does not exist.",
+            remedy="Name a file, such as --out prior.json.",
+        )
     if not files and folder is None:
         raise UsageError(
             "There is nothing to learn from: neither tables nor --from were given.",
             remedy="Give tables of past families, or --from the folder of the public sets.",
+        )
+    names = [Path(file).stem for file in files or ()]
+    for twice in {name for name in names if names.count(name) > 1}:
+        raise UsageError(
+            f"Two tables are named '{twice}'; a file is a source and needs a name of its own.",
+            remedy="Rename one, or join them where they are of one source.",
         )
     cases: list[Case] = []
     if folder is not None:
@@ -65,7 +76,7 @@ def calibrate(
     taught: Taught = (
         add(bundle(), own, made)
         if own and folder is None and onto == "bundled"
-        else teach([*cases, *own], made)
+        else teach([*cases, *own], made, "own" if own else "bundled")
     )
     if out:
         say(f"wrote {taught.bundle.write(Path(out))}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kleiber.cli.options import Files, Fitting, Intervals, Reading, count_if
 from kleiber.cli.output import (
     command,
@@ -55,7 +57,11 @@ def predict(
     asked = intervals or Intervals()
     wanted = (count_if(params, "--params"), count_if(tokens, "--tokens", "140B"))
     if prior is not None:
-        _with_prior(prior, files, wanted, reading, fitting, asked, plot=plot, json=json)
+        given = {"--plot": plot, "--unique-tokens": unique_tokens, "--experts": experts}
+        refused = [name for name, value in given.items() if value is not None]
+        if fitting not in (None, Fitting()):
+            refused.append("an option of fitting")
+        _with_prior(prior, files, wanted, reading, asked, refused, json=json)
         return
     more = {
         "unique_tokens": count_if(unique_tokens, "--unique-tokens", "25B"),
@@ -89,10 +95,9 @@ def _with_prior(
     files: Files,
     wanted: tuple[float | None, float | None],
     reading: Reading | None,
-    fitting: Fitting | None,
     asked: Intervals,
+    refused: Sequence[str],
     *,
-    plot: str | None,
     json: bool,
 ) -> None:
     """Predict under a prior and print what the answer rests on."""
@@ -106,10 +111,10 @@ def _with_prior(
             f"A forecast is of a size and of tokens, and {lacks} is missing.",
             remedy="Write for example --params 7B --tokens 140B.",
         )
-    if fitting not in (None, Fitting()) or plot:
-        what = "--plot" if plot else "an option of fitting"
+    if refused:
         raise UsageError(
-            f"A forecast with a prior fits the Chinchilla law in its own way; {what} was given.",
+            "A forecast with a prior fits the Chinchilla law in its own way; "
+            f"{refused[0]} was given.",
             remedy="Leave it out, or leave --prior out.",
         )
     runs = (reading or Reading()).read(files)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kleiber.fitting.evidence import Evidence
-from kleiber.fitting.posterior import Posterior, Priors, solve
+from kleiber.fitting.posterior import SCALE_POINTS, Posterior, Priors, solve
 from kleiber.fitting.prior import WEAK, Prior
 from kleiber.fitting.shares import Design, gradient
 from kleiber.laws.base import Array
@@ -54,7 +54,8 @@ class Borrowed:
         apart = np.abs(gap) > APART * np.minimum(sd0, sd1)
         weak = np.where(self.log_odds[:, None] < 0.0, 1.0, np.where(apart, 0.5, 0.0))
         sd = np.sqrt((1.0 - weak) * sd1**2 + weak * sd0**2)
-        beyond = np.maximum(at.log_params - self.largest[:, None], 0.0)
+        largest = np.where(np.isfinite(self.largest), self.largest, np.inf)  # nothing seen
+        beyond = np.maximum(at.log_params - largest[:, None], 0.0)
         scale = np.sqrt(sd**2 + FLOOR**2 * (1.0 + beyond**2) + (0.5 * gap) ** 2)
         return Answers((1.0 - weak) * z1 + weak * z0, sd, gap, weak, scale)
 
@@ -83,11 +84,14 @@ def borrow(evidence: Evidence, learnt: Prior | Priors, weak: Prior = WEAK) -> Bo
         strong,
         plain,
         _log_evidence(strong, first) - _log_evidence(plain, second),
-        seen.max(axis=1),
+        seen.max(axis=1, initial=-np.inf),
     )
 
 
 def _log_evidence(found: Posterior, prior: Priors) -> Array:
-    """Return Laplace's log-evidence (B,) of the runs, constants common to all priors left out."""
+    """Return Laplace's log-evidence (B,) of the runs, constants common to all priors left out.
+
+    The last term is of the density of the residual scale, which integrates to sigma^-4.
+    """
     own, held = np.linalg.slogdet(found.precision)[1], np.linalg.slogdet(prior.precision)[1]
-    return -found.value - 0.5 * own + 0.5 * held
+    return -found.value - 0.5 * own + 0.5 * held + SCALE_POINTS * np.log(prior.sigma)

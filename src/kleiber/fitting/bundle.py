@@ -20,13 +20,15 @@ from typing import Any, cast
 import numpy as np
 
 from kleiber.errors import InputError, UsageError
+from kleiber.fitting import evidence
 from kleiber.fitting.prior import Prior
 from kleiber.fitting.shares import NAMES, REFERENCE, SIZE
+from kleiber.fitting.store import plain
 from kleiber.runs.points import Points
 
 SCHEMA = "kleiber.prior/1"
-KNOWN = 0.5  # share of a table's runs that make it a source's
-LEAST_KNOWN = 2  # runs, fewer are chance
+KNOWN = 1 / 3  # share of a table's runs, or of a family's, that they have in common
+LEAST_KNOWN = 2  # runs in common, fewer are chance
 DIGITS = 6  # of a print
 
 
@@ -36,15 +38,25 @@ class Source:
 
     families: Mapping[str, frozenset[str]]
 
+    @property
+    def prints(self) -> frozenset[str]:
+        """The prints of all its families' runs."""
+        return frozenset[str]().union(*self.families.values())
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A learnt prior with its sources; ``calibration`` is plain data for judging."""
+    """A learnt prior with its sources.
+
+    ``calibration`` is plain data for judging, ``calibration_weak`` that of the weak prior alone
+    on the same families.
+    """
 
     prior: Prior
     without: Mapping[str, Prior]
     sources: Mapping[str, Source]
     calibration: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    calibration_weak: Mapping[str, Any] = field(default_factory=dict[str, Any])
     made: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def leaving_out(self, source: str | None) -> Prior:
@@ -62,21 +74,30 @@ class Bundle:
         """Return the source whose runs these are, also as another reading of its chart.
 
         Counts of two digits and losses of two decimals are compared with their neighbours, so
-        that a second digitisation is known.
+        that a second digitisation is known; those of a single run must be equal. A table is a
+        source's where a third of its runs are, or where it has a third of a family's.
         """
-        near = [_near_prints(*row) for row in _finals(points)]
-        best, most = None, 0
+        rows = _finals(evidence.thinned(evidence.mended(points)[0]))
+        if len(rows) == 1:
+            own = _print(*_rounded(*rows[0]))
+            return next((name for name, one in self.sources.items() if own in one.prints), None)
+        near = [_near_prints(*row) for row in rows]
+        anywhere = frozenset[str]().union(*near)
+        best, most = None, 0.0
         for name, source in self.sources.items():
             for prints in source.families.values():
                 hits = sum(1 for own in near if not prints.isdisjoint(own))
-                if hits > most:
-                    best, most = name, hits
-        return best if most >= max(LEAST_KNOWN, KNOWN * len(near)) else None
+                if min(hits, len(prints & anywhere)) < LEAST_KNOWN:
+                    continue
+                share = max(hits / len(near), len(prints & anywhere) / len(prints))
+                if share > most:
+                    best, most = name, share
+        return best if most >= KNOWN else None
 
     def write(self, path: Path) -> Path:
         """Write the bundle to a file, whole or not at all, and return where."""
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+        partial.write_text(json.dumps(plain(self.to_dict()), indent=1) + "\n")
         os.replace(partial, path)
         return path
 
@@ -94,6 +115,7 @@ class Bundle:
                 for name, one in self.sources.items()
             },
             "calibration": dict(self.calibration),
+            "calibration_weak": dict(self.calibration_weak),
         }
 
 
@@ -123,7 +145,7 @@ def read_bundle(path: str | Path) -> Bundle:
     """
     try:
         return _read(Path(path).read_text())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"'{path}' is no prior: {error}.",
             remedy="Make one with kleiber calibrate --out FILE, or use --prior bundled or weak.",
@@ -196,6 +218,7 @@ def _read(text: str) -> Bundle:
             for name, families in content["sources"].items()
         },
         content["calibration"],
+        content["calibration_weak"],
         content["made"],
     )
 

@@ -83,7 +83,8 @@ def thinned(points: Points) -> Points:
     keep = points.final.copy()
     for code in range(len(points.names)):
         index = np.flatnonzero(points.run == code)
-        if len(index) == 1:
+        if len(index) == 1:  # also where it is no end: a point for little is better than none
+            keep[index] = True
             continue
         index = index[np.argsort(points.tokens[index], kind="stable")]
         last = points.tokens[index[-1]]
@@ -99,7 +100,8 @@ def mended(points: Points) -> tuple[Points, tuple[str, ...]]:
 
     A tail has jumped where, in the second half of a run, one step leads up by more than ``JUMP``
     in log-loss and by far more than the run's other steps, and nothing after comes down again:
-    a misread chart, another metric, a diverged run. The reading before it becomes the final.
+    a misread chart, another metric, a diverged run. The reading before it becomes the final, where
+    the run had one.
     """
     keep, final, cut = np.ones(len(points), dtype=bool), points.final.copy(), list[str]()
     for code, name in enumerate(points.names):
@@ -115,8 +117,8 @@ def mended(points: Points) -> tuple[Points, tuple[str, ...]]:
         jumped[: len(z) // 2] = False
         if jumped.any():
             tail = index[int(np.flatnonzero(jumped)[0]) + 1 :]
+            final[index[int(np.flatnonzero(jumped)[0])]] |= final[tail].any()
             keep[tail] = final[tail] = False
-            final[index[int(np.flatnonzero(jumped)[0])]] = True
             cut.append(name)
     return (replace(points, final=final).take(keep), tuple(cut)) if cut else (points, ())
 

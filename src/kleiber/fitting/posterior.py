@@ -58,13 +58,14 @@ def solve(
 ) -> Posterior:
     """Return the posterior mode of every row of evidence, from the prior's mean by default.
 
-    Rows of like widths are solved together, so that one long row does not pad all others.
+    Rows of like widths are solved together, so that one long row does not pad all others; the
+    answer of a row without evidence is the prior's mean.
     """
     rows = len(evidence)
     held = prior if isinstance(prior, Priors) else Priors.same(prior, rows)
     used = evidence.widths()
     parts: list[tuple[Index, Posterior]] = []
-    for low, high in pairwise((0, *WIDTHS, max(int(used.max(initial=0)), WIDTHS[-1]) + 1)):
+    for low, high in pairwise((-1, *WIDTHS, max(int(used.max(initial=0)), WIDTHS[-1]) + 1)):
         some = np.flatnonzero((used > low) & (used <= high))
         if len(some):
             first = None if start is None else start[some]

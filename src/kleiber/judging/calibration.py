@@ -54,6 +54,11 @@ class Calibration:
         """How many sources stand behind it."""
         return len(self.scores)
 
+    @property
+    def most_level(self) -> float:
+        """The largest level that so many sources support: half of the worst lies beyond it."""
+        return min(MOST_LEVEL, 1.0 - 0.5 / max(self.clusters, 1))
+
     def factor(self, level: float, sizes: int) -> float:
         """Return what the scale is multiplied by for an interval of a level.
 
@@ -64,11 +69,12 @@ class Calibration:
         UsageError
             For a level that so few sources cannot support.
         """
-        if not 0.0 < level <= MOST_LEVEL:
+        most = self.most_level
+        if not 0.0 < level <= most:
             raise UsageError(
                 f"A calibrated interval of level {level:g} is asked for; {self.clusters} sources "
-                f"support levels up to {MOST_LEVEL:g}.",
-                remedy=f"Ask for a level up to {MOST_LEVEL:g}, or use --interval model, whose "
+                f"support levels above 0 and up to {most:.3g}.",
+                remedy=f"Ask for a level up to {most:.3g}, or use --interval model, whose "
                 "tails are the model's own.",
             )
         found = _of_atoms(self.scores, level)
@@ -173,7 +179,7 @@ def balanced(trials: Trials, chosen: Mask) -> Array:
 def weighted_quantile(values: Array, w: Array, level: float) -> float:
     """Return the least value at which the weight reaches a level of the whole."""
     order = np.argsort(values, kind="stable")
-    reached: Array = np.cumsum(w[order])
+    reached = np.asarray(np.cumsum(w[order]), dtype=np.float64)
     place = int(np.searchsorted(reached, level * reached[-1] * (1.0 - 1e-12)))
     return float(values[order][min(place, len(values) - 1)])
 

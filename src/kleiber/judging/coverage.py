@@ -6,6 +6,7 @@ percentage, which is calibrated in the same way.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,26 +52,41 @@ class Proof:
     constant: Coverage
 
 
-def half_widths(trials: Trials, level: float, scale: Array | None = None) -> Array:
-    """Return each hidden final's half width, its factor taken from the other sources alone."""
+def half_widths(
+    trials: Trials,
+    level: float,
+    scale: Array | None = None,
+    others: Mapping[str, Sequence[float]] | None = None,
+) -> Array:
+    """Return each hidden final's half width, its factor taken from the other sources alone.
+
+    ``others`` are scores of sources beside those of the trials. NaN where there is no other.
+    """
     scale = trials.scale if scale is None else scale
     scores = np.abs(trials.error) / scale
     names = np.array(trials.clusters)[trials.cell]
     w = balanced(trials, np.ones(len(scores), dtype=bool))
-    out = np.empty(len(scores))
+    beside = list((others or {}).values())
+    more = np.array([x for own in beside for x in own])
+    more_w = np.array([1.0 / len(own) for own in beside for _ in own])
+    out = np.full(len(scores), np.nan)
     for one in np.unique(names):
-        others = names != one
-        out[names == one] = weighted_quantile(scores[others], w[others], level)
+        rest = names != one
+        values, worth = np.append(scores[rest], more), np.append(w[rest], more_w)
+        if len(values):
+            out[names == one] = weighted_quantile(values, worth, level)
     return out * scale
 
 
 def coverage(trials: Trials, half: Array, chosen: Mask, level: float) -> Coverage:
-    """Judge half widths on chosen hidden finals."""
+    """Judge half widths on chosen hidden finals; NaN where they are unknown."""
     w = balanced(trials, chosen)[chosen]
     w /= w.sum()
     missed, wide = np.abs(trials.error[chosen]), half[chosen]
     names = np.array(trials.clusters)[trials.cell][chosen]
     sources = np.unique(names)
+    if np.isnan(wide).any():
+        return Coverage(level, np.nan, np.nan, np.nan, len(sources), np.nan, np.nan)
     covered, m = float(w @ (missed <= wide)), len(sources)
     hits, tail = covered * m, 0.025
     widths = [float(np.median(2.0 * wide[names == one])) for one in sources]
@@ -85,9 +101,14 @@ def coverage(trials: Trials, half: Array, chosen: Mask, level: float) -> Coverag
     )
 
 
-def prove(trials: Trials, level: float = 0.9) -> tuple[Proof, ...]:
-    """Return how the intervals did on all cells, by number of sizes, and by scale-up."""
-    earned = half_widths(trials, level)
+def prove(
+    trials: Trials, level: float = 0.9, others: Mapping[str, Sequence[float]] | None = None
+) -> tuple[Proof, ...]:
+    """Return how the intervals did on all cells, by number of sizes, and by scale-up.
+
+    ``others`` as in :func:`half_widths`; the constant knows the sources of the trials alone.
+    """
+    earned = half_widths(trials, level, others=others)
     model = float(ndtri(0.5 + 0.5 * level)) * trials.sd
     constant = half_widths(trials, level, np.ones_like(trials.scale))
     k = np.array([cell.k for cell in trials.cells])[trials.cell]
@@ -114,6 +135,7 @@ def rows_of(taught: Taught, level: float = 0.9) -> dict[str, Any]:
     """Return the prior, its factors, its errors and its proof as plain data."""
     prior, table = taught.bundle.prior, Calibration.from_dict(taught.bundle.calibration)
     sd = np.sqrt(np.diag(prior.covariance))
+    levels = [one for one in LEVELS if one <= table.most_level]
     return {
         "sources": {name: len(one.families) for name, one in taught.bundle.sources.items()},
         "prior": {
@@ -121,12 +143,12 @@ def rows_of(taught: Taught, level: float = 0.9) -> dict[str, Any]:
             for name, m, s in zip(NAMES, prior.mean, sd, strict=True)
         },
         "sigma": prior.sigma,
-        "factors": {f"{one:g}": table.factor(one, 2) for one in LEVELS},
-        "factors_one_size": {f"{one:g}": table.factor(one, 1) for one in LEVELS},
+        "factors": {f"{one:g}": table.factor(one, 2) for one in levels},
+        "factors_one_size": {f"{one:g}": table.factor(one, 1) for one in levels},
         "errors": [
             asdict(typical(taught.trials, sizes)) for sizes in ("1", "2", "3", "4", "5", "all")
         ],
-        "proof": [asdict(one) for one in prove(taught.trials, level)],
+        "proof": [asdict(one) for one in prove(taught.trials, level, taught.others)],
     }
 
 
@@ -143,7 +165,8 @@ def report(taught: Taught, level: float = 0.9) -> str:
     lines += [
         f"  residual scale {100 * found['sigma']:.2f} %",
         "",
-        "each source left out: error of the hidden finals, % of the loss, over sources",
+        f"each {'own ' if taught.others else ''}source left out: error of the hidden finals, "
+        "% of the loss, over sources",
         f"  {'sizes seen':<12}{'median':>8}{'mean':>8}{'p90':>8}{'worst':>8}{'sources':>9}",
     ]
     for one in found["errors"]:
@@ -160,10 +183,9 @@ def report(taught: Taught, level: float = 0.9) -> str:
         "median full width %, score %",
         f"  {'cells':<20}{'calibrated':<34}{MODEL:<22}constant",
     ]
-    for one in prove(taught.trials, level):
-        best = one.calibrated
+    for one in prove(taught.trials, level, taught.others):
         lines.append(
-            f"  {one.cells:<20}{_of(best) + f' ({best.low:.2f} to {best.high:.2f})':<34}"
+            f"  {one.cells:<20}{_bounded(one.calibrated):<34}"
             f"{_of(one.model):<22}{_of(one.constant)}"
         )
     factors = ", ".join(f"{level} {x:.2f}" for level, x in found["factors"].items())
@@ -172,5 +194,11 @@ def report(taught: Taught, level: float = 0.9) -> str:
     return "\n".join(lines)
 
 
+def _bounded(one: Coverage) -> str:
+    return _of(one) if np.isnan(one.covered) else f"{_of(one)} ({one.low:.2f} to {one.high:.2f})"
+
+
 def _of(one: Coverage) -> str:
+    if np.isnan(one.covered):
+        return "-"
     return f"{one.covered:.2f}, {100 * one.median_width:.1f}, {100 * one.score:.1f}"

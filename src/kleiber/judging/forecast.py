@@ -99,8 +99,9 @@ class Forecast:
             f"{self.scale_up:.3g}x the largest"
         )
         law = self.law
+        whose = "the learnt prior's law: " if self.followed == "mean" else ""
         lines.append(
-            f"  L = {law['E']:.4g} + {law['A']:.4g}/params^{law['alpha']:.3f} + "
+            f"  {whose}L = {law['E']:.4g} + {law['A']:.4g}/params^{law['alpha']:.3f} + "
             f"{law['B']:.4g}/tokens^{law['beta']:.3f}, residual scale {100 * self.sigma:.2f} %"
         )
         return "\n".join(lines)
@@ -114,7 +115,8 @@ class Forecast:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the forecast as plain data."""
-        return {**asdict(self), "gap": self.gap}
+        findings = [one.to_dict() for one in self.findings]
+        return {**asdict(self), "findings": findings, "gap": self.gap}
 
 
 def forecast(
@@ -140,7 +142,8 @@ def forecast(
     Raises
     ------
     UsageError
-        For a table of several families, or a level that so few sources cannot support.
+        For a table of several families, a count of nothing, or a level that so few sources
+        cannot support.
     ValuesError
         For runs of which no point can be on a law of trained models.
     """
@@ -155,6 +158,7 @@ def forecast(
             f"interval='{interval}' is not a choice; a forecast's is calibrated or model.",
             remedy="Use one of those (--interval).",
         )
+    wanted = (_positive(params, "params"), _positive(tokens, "tokens"))
     known = _bundle(prior)
     raw = table.points()
     source = known.source_of(raw) if known else None
@@ -162,19 +166,19 @@ def forecast(
     learnt = WEAK if known is None else known.leaving_out(source)
     rows = evidence.gather([(points, evidence.weights(points, np.ones(len(points), dtype=bool)))])
     made = borrow(rows, learnt)
-    at = Design.finals(parse_count(params), parse_count(tokens))
+    at = Design.finals(*wanted)
     at = Design(at.log_params[None], at.log_tokens[None], at.mid[None])
     found = made.predict(at)
-    sizes = len(np.unique(points.params))
-    table_of = Calibration.from_dict((known or bundle()).calibration)
+    sizes, scale_up = len(np.unique(points.params)), float(wanted[0] / points.params.max())
+    table_of = _calibration(known)
     rough = float((made.weak if made.log_odds[0] < 0 else made.learnt).sigma[0]) > ROUGH
     doubtful = sizes == 1 or rough or bool(mended) or not points.final.any()
     factor = _factor(table_of, interval, level, doubtful=doubtful)
     half = factor * float((found.scale if interval == "calibrated" else found.sd)[0, 0])
     z, weak = float(found.z[0, 0]), float(found.weak[0, 0])
     result = Forecast(
-        params=float(np.exp(at.log_params[0, 0])),
-        tokens=float(np.exp(at.log_tokens[0, 0])),
+        params=wanted[0],
+        tokens=wanted[1],
         value=float(np.exp(z)),
         lower=float(np.exp(z - half)),
         upper=float(np.exp(z + half)),
@@ -182,15 +186,15 @@ def forecast(
         interval=interval,
         learnt=float(np.exp(made.learnt.predict(at)[0][0, 0])),
         weak=float(np.exp(made.weak.predict(at)[0][0, 0])),
-        followed="weak" if weak == 1.0 else "mean" if weak else "learnt",
+        followed="weak" if weak == 1.0 or known is None else "mean" if weak else "learnt",
         prior=learnt.name,
         prior_share=float(made.prior_share(Priors.same(learnt, 1), at)[0, 0]),
         left_out=source,
         runs=points.n_runs,
         sizes=sizes,
-        scale_up=float(parse_count(params) / points.params.max()),
+        scale_up=scale_up,
         clusters=table_of.clusters,
-        typical=table_of.like(sizes, float(parse_count(params) / points.params.max())),
+        typical=table_of.like(sizes, scale_up),
         law=values((made.weak if weak == 1.0 else made.learnt).theta[0]),
         sigma=float((made.weak if weak == 1.0 else made.learnt).sigma[0]),
         findings=(),
@@ -205,6 +209,28 @@ def _bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
     if prior == WEAK.name:
         return None
     return bundle() if prior == "bundled" else read_bundle(cast(str, prior))
+
+
+def _positive(count: float | str, name: str) -> float:
+    """Return a count as a number, or raise for none of anything."""
+    found = parse_count(count)
+    if found <= 0.0:
+        raise UsageError(
+            f"The target's {name} are {found:g}, expected more than 0.",
+            remedy=f"Write for example {name}='7B' (--{name} 7B).",
+        )
+    return float(found)
+
+
+def _calibration(known: Bundle | None) -> Calibration:
+    """Return the calibration of the answers under a prior, None standing for the weak one."""
+    content = bundle().calibration_weak if known is None else known.calibration
+    if not content:
+        raise UsageError(
+            "The prior that was given carries no calibration.",
+            remedy="Make it with kleiber calibrate, or use prior='bundled'.",
+        )
+    return Calibration.from_dict(content)
 
 
 def _usable(raw: Points) -> tuple[Points, tuple[str, ...]]:

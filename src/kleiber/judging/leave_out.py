@@ -101,22 +101,29 @@ class Trials:
 
 
 def cells_of(case: Case) -> list[Cell]:
-    """Return a family's cells: the k smallest sizes (groups, where many) for every k."""
+    """Return a family's cells: the k smallest sizes (groups, where many) for every k.
+
+    There are none for a family of one size, or one whose largest has no end of a run.
+    """
     points = case.points
+    if not len(points):
+        return []
     sizes = np.unique(points.params)
     groups = grouped(points, GROUP if len(sizes) > MANY else 1.0)
     hidden = np.isin(points.params, groups[-1]) & points.final
+    if not hidden.any():
+        return []
     return [
         Cell(case, k, k == len(groups) - 1, tuple(s for one in groups[:k] for s in one), hidden)
         for k in range(1, len(groups))
     ]
 
 
-def left_out(cases: Sequence[Case]) -> tuple[Prior, dict[str, Prior]]:
+def left_out(cases: Sequence[Case], name: str = "bundled") -> tuple[Prior, dict[str, Prior]]:
     """Return the prior that all cases teach, and by source the one taught without it."""
     rows = evidence.gather([case.row() for case in cases])
     clusters = np.array([case.cluster for case in cases])
-    everyone, modes = learn(rows, list(clusters), name="bundled")
+    everyone, modes = learn(rows, list(clusters), name=name)
     without: dict[str, Prior] = {}
     for one in sorted(set(clusters)):
         others = clusters != one
@@ -127,7 +134,7 @@ def left_out(cases: Sequence[Case]) -> tuple[Prior, dict[str, Prior]]:
             list(clusters[others]),
             start=modes[others],
             rounds=WARM_ROUNDS,
-            name=f"bundled without {one}",
+            name=f"{name} without {one}",
         )
     return everyone, without
 
