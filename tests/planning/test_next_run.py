@@ -123,6 +123,13 @@ def test_an_error_that_the_runs_at_hand_reach_needs_no_more() -> None:
     assert "no run" in done.text()
 
 
+def test_the_cheapest_addition_that_reaches_an_error() -> None:
+    given = ladder([3e7, 6e7, 1.2e8, 2.4e8, 5e8])
+    found = plan("7B", "140B", error=0.016, given=given, prior=WEAK)
+    assert found.before.error > 0.016 >= found.after.error and found.runs
+    assert found.flops < plan("7B", "140B", error=0.016, prior=WEAK).flops
+
+
 def test_a_target_within_the_ladder_and_runs_that_say_nothing() -> None:
     with pytest.raises(UsageError, match="no larger than a run at hand"):
         plan("400M", "8B", budget=1e18, given=ladder([3e7, 1e8, 5e8]), prior=WEAK)

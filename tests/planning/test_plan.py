@@ -115,6 +115,7 @@ def test_a_file_that_is_no_plan(text: str, said: str, tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({}, "needs a budget or an error"),
+        ({"budget": 1e20, "error": 0.02}, "a budget or an error to reach, not both"),
         ({"budget": 6e21}, "within the budget of 6e.21: train it"),
         ({"budget": 1e15}, "buys no ladder: 5 sizes from 10M params at 10 tokens per param cost"),
         ({"budget": 1e20, "rules": {"seeds": 0}}, "rule seeds is 0, expected a whole number"),

@@ -79,6 +79,11 @@ def plan(
     target = Target(_count(target_params, "target_params"), _count(target_tokens, "target_tokens"))
     spend = None if budget is None else _count(budget, "budget")
     _check(target, spend, error, worth, seed)
+    if spend is not None and error is not None and given is None:
+        raise UsageError(
+            "A plan takes a budget or an error to reach, not both.",
+            remedy="Give one; with runs at hand (given, --given) the error says where to stop.",
+        )
     kept = rules_of(rules).at(target)
     points = given.points() if isinstance(given, Runs) else given
     known = _prior(prior, points)

@@ -15,8 +15,8 @@ from kleiber.units import format_count, parse_count
 COUNTS = ("sizes", "seeds", "runs")
 AMOUNTS = ("smallest", "largest")
 # Params, and tokens per param: what the widest public ladder spans (Gadre et al. 2024: 10.6M to
-# 6.9B params, 5 to 640 tokens per param). Its runs of 5 tokens per param lie off the law of the
-# others: ladders chosen among them too missed by twice as much at a 300th of the target's price.
+# 6.9B params, 5 to 640 tokens per param), but for its runs of 5 tokens per param: they lie off
+# the law of the others, which the study of plans shows.
 SMALLEST, OF_TARGET = 1e7, 0.01
 RATIOS = (10.0, 640.0)
 
