@@ -25,6 +25,7 @@ def predict(
     unique_tokens: str | None = None,
     experts: str | None = None,
     prior: str | None = None,
+    without: str | None = None,
     reading: Reading | None = None,
     fitting: Fitting | None = None,
     intervals: Intervals | None = None,
@@ -46,12 +47,15 @@ def predict(
     prior
         Borrow strength from past families: bundled, weak, or a file of kleiber calibrate. Works
         from a single run; the interval is calibrated on families left out [default: none].
+    without
+        Source to leave out of the prior by name; one whose runs these are is left out unasked.
     plot
         Draw loss against compute with the band and the prediction, to .svg, .png, .html or
         .json.
     json
         Print one JSON object instead of text.
     """
+    from kleiber.errors import UsageError
     from kleiber.judging import check
 
     asked = intervals or Intervals()
@@ -61,8 +65,13 @@ def predict(
         refused = [name for name, value in given.items() if value is not None]
         if fitting not in (None, Fitting()):
             refused.append("an option of fitting")
-        _with_prior(prior, files, wanted, reading, asked, refused, json=json)
+        _with_prior((prior, without), files, wanted, reading, asked, refused, json=json)
         return
+    if without is not None:
+        raise UsageError(
+            f"--without {without} leaves a source out of a prior, and none is asked for.",
+            remedy="Add --prior bundled, or leave --without out.",
+        )
     more = {
         "unique_tokens": count_if(unique_tokens, "--unique-tokens", "25B"),
         "experts": count_if(experts, "--experts", "64"),
@@ -91,7 +100,7 @@ def predict(
 
 
 def _with_prior(
-    prior: str,
+    prior: tuple[str, str | None],
     files: Files,
     wanted: tuple[float | None, float | None],
     reading: Reading | None,
@@ -120,7 +129,15 @@ def _with_prior(
     runs = (reading or Reading()).read(files)
     if not json:
         say_notes(runs)
-    found = forecast(runs, params, tokens, prior=prior, level=asked.level, interval=asked.width)
+    found = forecast(
+        runs,
+        params,
+        tokens,
+        prior=prior[0],
+        without=prior[1],
+        level=asked.level,
+        interval=asked.width,
+    )
     if json:
         print_json({"schema": "kleiber.forecast/1", **found.to_dict(), "command": command()})
         return

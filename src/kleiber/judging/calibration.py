@@ -180,7 +180,7 @@ def weighted_quantile(values: Array, w: Array, level: float) -> float:
     """Return the least value at which the weight reaches a level of the whole."""
     order = np.argsort(values, kind="stable")
     reached = np.asarray(np.cumsum(w[order]), dtype=np.float64)
-    place = int(np.searchsorted(reached, level * reached[-1] * (1.0 - 1e-12)))
+    place = int(np.count_nonzero(reached < level * reached[-1] * (1.0 - 1e-12)))
     return float(values[order][min(place, len(values) - 1)])
 
 

@@ -69,7 +69,8 @@ def cautions(made: Forecast, points: Points, mended: tuple[str, ...]) -> Iterato
     if made.left_out is not None:
         yield tip(
             "F007",
-            f"These are runs of the prior's own source {made.left_out}, which was left out.",
+            f"The prior's own source {made.left_out} was left out: these are its runs, or it was "
+            "named.",
             "Nothing to do.",
         )
     ratio = made.tokens / made.params / float((points.tokens / points.params).max())

@@ -125,6 +125,7 @@ def forecast(
     tokens: float | str,
     *,
     prior: str | os.PathLike[str] | Bundle = "bundled",
+    without: str | None = None,
     level: float = 0.9,
     interval: Width = "calibrated",
 ) -> Forecast:
@@ -135,6 +136,9 @@ def forecast(
     prior
         "bundled", "weak" (nothing learnt), or a file of ``kleiber calibrate``. A source whose
         runs these are is left out of it.
+    without
+        A source to leave out by name, for runs that are not known again by their losses: another
+        evaluation of the same models.
     interval
         "calibrated" multiplies the answer's scale by what other families needed; "model" is the
         posterior's own, which covered 7 to 8 of 10 where it said 9.
@@ -161,7 +165,7 @@ def forecast(
     wanted = (_positive(params, "params"), _positive(tokens, "tokens"))
     known = _bundle(prior)
     raw = table.points()
-    source = known.source_of(raw) if known else None
+    source = (without or known.source_of(raw)) if known else None
     points, mended = _usable(raw)
     learnt = WEAK if known is None else known.leaving_out(source)
     rows = evidence.gather([(points, evidence.weights(points, np.ones(len(points), dtype=bool)))])
