@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,9 +73,8 @@ def study(
     )
     if out:  # before the table is printed: a reader that leaves early loses nothing
         say(f"wrote {table.write(Path(out))}")
-        if name == "capacity-curve":
-            for drawn in _draw_capacity(table.extra["runs"], Path(out) / name):
-                say(f"drew {drawn}")
+        for drawn in _draw(name, table.extra, Path(out) / name):
+            say(f"drew {drawn}")
     if json:
         print_json({"schema": "kleiber.study/1", "study": name, **table.content()})
     else:
@@ -95,15 +94,17 @@ def _simulated(name: str, repeats: int | None, seed: int) -> Table:
 
 def _trained(name: str, data: str | None) -> Table:
     """Make a study that trains its runs, in a folder that it goes on in."""
+    from kleiber.cli.know.watch import train_cells
+
     preset = name.removeprefix("capacity-")
     folder = Path(data or f"kleiber-{preset}")
     if preset == "controls":
         from kleiber.studies.capacity_controls import run as train_and_measure
 
-        return train_and_measure(folder)
+        return train_and_measure(folder, train=train_cells)
     from kleiber.studies.capacity_curve import run as train_grid
 
-    return train_grid(folder, preset=preset)
+    return train_grid(folder, preset=preset, train=train_cells)
 
 
 def _of_runs(name: str, data: str | None, as_published: bool) -> Table | Book:
@@ -129,13 +130,18 @@ def _progress(step: str) -> None:
         print(f"\r\x1b[K{step[:76]}", end="", file=sys.stderr, flush=True)
 
 
-def _draw_capacity(runs: Sequence[Mapping[str, Any]], stem: Path) -> list[Path]:
-    """Draw a capacity curve beside its table: bits against parameters, and against R^max."""
-    from kleiber.charts import draw_capacity, draw_filling, save_chart
+def _draw(name: str, extra: Mapping[str, Any], stem: Path) -> list[Path]:
+    """Draw what a study has to show beside its table."""
+    from kleiber.charts import draw_capacity, draw_filling, draw_promises, save_chart
     from kleiber.judging.capacity import fit_plateaus
 
-    plateaus = fit_plateaus(runs)
-    charts = {"": draw_capacity(runs, plateaus), "-filling": draw_filling(runs, plateaus)}
+    charts: dict[str, Any] = {}
+    if name == "plan":
+        charts[""] = draw_promises(extra["calibration"])
+    elif name == "capacity-curve":
+        plateaus = fit_plateaus(extra["runs"])
+        charts[""] = draw_capacity(extra["runs"], plateaus)
+        charts["-filling"] = draw_filling(extra["runs"], plateaus)
     paths = [stem.with_name(f"{stem.name}{which}.svg") for which in charts]
     for chart, path in zip(charts.values(), paths, strict=True):
         save_chart(chart, path)

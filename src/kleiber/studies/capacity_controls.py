@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kleiber.launching import Trainer, train_cells
 from kleiber.studies.table import Table
 
 if TYPE_CHECKING:
@@ -66,13 +67,11 @@ def cells() -> dict[str, Cell]:
     return found
 
 
-def run(folder: Path, *, jobs: int | None = None) -> Table:
+def run(folder: Path, *, jobs: int | None = None, train: Trainer = train_cells) -> Table:
     """Train what is not yet trained in the folder, and return the controls of every format."""
-    from kleiber.cli.know.watch import train_cells
-
     wanted = cells()
     places = [folder / name for name in wanted]
-    results = train_cells(list(wanted.values()), places, jobs=jobs)[: len(PEOPLE)]
+    results = train(list(wanted.values()), places, jobs=jobs)[: len(PEOPLE)]
     rows = [row for result in results for row in rows_of(result)]
     told, known = leak(folder / "crowd"), leak(folder / "bioS")
     return Table(

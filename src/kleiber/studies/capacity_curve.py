@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from kleiber.judging.capacity import Plateau, fit_plateaus, ratio
+from kleiber.launching import Trainer, train_cells
 from kleiber.studies.table import Table
 
 TITLES = {
@@ -39,13 +40,14 @@ COLUMNS = (
 )
 
 
-def run(folder: Path, *, preset: str = "curve", jobs: int | None = None) -> Table:
+def run(
+    folder: Path, *, preset: str = "curve", jobs: int | None = None, train: Trainer = train_cells
+) -> Table:
     """Train what is not yet trained of a preset in the folder, and return its table."""
-    from kleiber.cli.know.watch import train_cells
     from kleiber.knowledge.preset import preset as named
 
     cells = named(preset).cells(seeds=SEEDS)
-    return tabulate(train_cells(cells, [folder / cell.name for cell in cells], jobs=jobs), preset)
+    return tabulate(train(cells, [folder / cell.name for cell in cells], jobs=jobs), preset)
 
 
 def tabulate(results: Sequence[Mapping[str, Any]], preset: str = "curve") -> Table:
