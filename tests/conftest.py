@@ -137,3 +137,23 @@ def ladder() -> MakePoints:
 def truths() -> dict[str, dict[str, float]]:
     """Return the values that the ladders were drawn from, by law."""
     return TRUTHS
+
+
+@pytest.fixture(scope="session")
+def public_families(published: Path) -> list[tuple[Any, Any]]:
+    """Return every public family of cross-entropies with its runs, whatever its sizes."""
+    from kleiber.runs.collections import cross_entropies
+
+    return list(cross_entropies(published, least_sizes=1))
+
+
+@pytest.fixture(scope="session")
+def taught(published: Path) -> Any:
+    """Return the bundled prior learnt again from the public sets, with its trials."""
+    from kleiber.judging.leave_out import Case
+    from kleiber.judging.teach import teach
+    from kleiber.runs.witnesses import witnesses
+
+    found = witnesses(published)
+    cases = [Case.of(family.key, family.cluster, runs.points()) for family, runs in found]
+    return teach(cases, {})
