@@ -13,12 +13,11 @@ from kleiber.training.schedule import rate
 def test_a_step_is_torchs(steps: int) -> None:
     draw = torch.Generator().manual_seed(3)
     start = torch.randn(2, 50, generator=draw)
-    decay = torch.full((50,), 0.1)
     rows = [torch.nn.Parameter(row.clone()) for row in start]
-    rates = [3e-3, 1e-2]
+    rates, decays = [3e-3, 1e-2], [0.1, 0.4]
     reference = [
-        torch.optim.AdamW([row], lr=lr, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.1)
-        for row, lr in zip(rows, rates, strict=True)
+        torch.optim.AdamW([row], lr=lr, betas=(0.9, 0.98), eps=1e-6, weight_decay=decay)
+        for row, lr, decay in zip(rows, rates, decays, strict=True)
     ]
     ours, first, second = start.clone(), torch.zeros(2, 50), torch.zeros(2, 50)
     for step in range(1, steps + 1):
@@ -33,7 +32,8 @@ def test_a_step_is_torchs(steps: int) -> None:
             gradient,
             shorten=torch.ones(2, 1),
             lr_S1=torch.tensor(rates)[:, None],
-            decay_P=decay,
+            decay_S1=torch.tensor(decays)[:, None],
+            decays_P=torch.ones(50),
             betas=(0.9, 0.98),
             eps=1e-6,
             unbias=torch.tensor([1 - 0.9**step, 1 - 0.98**step]),

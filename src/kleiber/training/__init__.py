@@ -1,8 +1,9 @@
 """Training: a small GPT-2 with rotary positions, and everything needed to train it well.
 
-``model`` the network · ``count`` its parameters and FLOPs · ``optim`` AdamW · ``schedule`` the
-learning rate · ``step`` one update of one model or of a stack of them · ``loop`` a whole run ·
-``folder`` what a run leaves on disk · ``machine`` threads and memory.
+``model`` the network (``norms``, ``feedforward``, ``experts`` its parts) · ``architectures`` others
+by name · ``sizes`` the width for a number of parameters · ``count`` parameters and FLOPs ·
+``optim`` AdamW · ``schedule`` the learning rate · ``step`` one update of one model or of a stack ·
+``loop`` a whole run · ``folder`` what it leaves on disk · ``machine`` threads and memory.
 
 Nothing here knows what the tokens mean; a run takes any ``Batches``.
 """
@@ -13,18 +14,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kleiber.training.architectures import architecture
     from kleiber.training.config import Batches, ModelConfig, TrainConfig
     from kleiber.training.count import count_flops, count_params
     from kleiber.training.folder import RunFolder
     from kleiber.training.loop import Reading, train
     from kleiber.training.model import GPT
+    from kleiber.training.sizes import equal_shapes, width_for
 
 _PLACES = {
+    "architectures": ("architecture",),
     "config": ("Batches", "ModelConfig", "TrainConfig"),
     "count": ("count_flops", "count_params"),
     "folder": ("RunFolder",),
     "loop": ("Reading", "train"),
     "model": ("GPT",),
+    "sizes": ("equal_shapes", "width_for"),
 }
 _HOME = {name: module for module, names in _PLACES.items() for name in names}
 
@@ -35,9 +40,12 @@ __all__ = [
     "Reading",
     "RunFolder",
     "TrainConfig",
+    "architecture",
     "count_flops",
     "count_params",
+    "equal_shapes",
     "train",
+    "width_for",
 ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,14 @@ from numpy.typing import NDArray
 from kleiber.errors import InputError
 
 PRECISIONS = ("fp32", "bf16")
+MLPS = ("standard", "gated", "none", "experts")
+ACTIVATIONS = ("gelu", "silu", "relu")
+NORMS = ("layer", "layer-unbiased", "rms")
+NEEDED = {"layers", "width", "heads", "vocab", "context"}
+LATER = (  # fields of a shape that the first runs' folders do not name
+    *("mlp", "activation", "norm", "biases", "tied", "kv_heads"),
+    *("experts", "top_k", "capacity", "test_capacity", "balance"),
+)
 
 
 class Batches(Protocol):
@@ -30,24 +39,44 @@ class Batches(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The shape of a GPT-2 with rotary positions, no dropout and one matrix at both ends."""
+    """The shape of a model; as it is by default, GPT-2 with rotary positions and no dropout.
+
+    Other architectures are a few fields away; ``architectures.py`` names them.
+    """
 
     layers: int
     width: int
     heads: int
     vocab: int  # rows in use, not the tokenizer's
     context: int  # longest window, in tokens
-    mlp_ratio: int = 4  # hidden width of the MLP over the model's
+    mlp_ratio: float = 4  # hidden width of the MLP, or of one expert, over the model's
     rope_base: float = 10_000.0
     init_scale: float = 0.6  # matrices start at std init_scale / sqrt(width): .0217 at 768
+    mlp: str = "standard"
+    activation: str = "gelu"
+    norm: str = "layer"
+    biases: bool = True  # of the linear maps
+    tied: bool = True  # one matrix at both ends
+    kv_heads: int | None = None  # heads of keys and values; None: one a head
+    experts: int = 32  # the five below are read where mlp is "experts"
+    top_k: int = 1  # experts that a token passes
+    capacity: float = 2.0  # tokens that an expert takes in training, over an even share
+    test_capacity: float = 8.0  # the same where nothing is learned
+    balance: float = 0.01  # weight of the loss that evens the experts' load
 
     def __post_init__(self) -> None:
         """Refuse shapes that no model can have."""
-        for name in ("layers", "width", "heads", "vocab", "context", "mlp_ratio"):
+        for name in ("layers", "width", "heads", "vocab", "context"):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"A model has {name} of at least 1, not {getattr(self, name)}.",
                     remedy=f"Give {name} a positive whole number.",
+                )
+        for name, known in (("mlp", MLPS), ("activation", ACTIVATIONS), ("norm", NORMS)):
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"There is no {name} '{getattr(self, name)}'; there are {', '.join(known)}.",
+                    remedy="Use one of them.",
                 )
         if self.width % self.heads or self.head_size % 2:
             raise InputError(
@@ -55,11 +84,78 @@ class ModelConfig:
                 "an even whole number of channels a head.",
                 remedy="Choose heads so that width / heads is even, such as one head.",
             )
+        if not 1 <= self.key_heads <= self.heads or self.heads % self.key_heads:
+            raise InputError(
+                f"{self.heads} heads cannot share {self.key_heads} heads of keys and values: each "
+                "of these serves equally many.",
+                remedy="Choose kv_heads that divide heads, or leave it out.",
+            )
+        if self.mlp != "none" and not (self.mlp_ratio > 0 and self.hidden >= 1):
+            raise InputError(
+                f"A model has mlp_ratio of at least 1 / width, not {self.mlp_ratio}.",
+                remedy="Give mlp_ratio a positive number, or set mlp to 'none'.",
+            )
+        if self.mlp == "experts":
+            self._check_experts()
+
+    def _check_experts(self) -> None:
+        """Refuse mixtures that no token can pass."""
+        if not 1 <= self.top_k <= self.experts:
+            raise InputError(
+                f"A token cannot pass {self.top_k} of {self.experts} experts.",
+                remedy="Choose top_k from 1 to the number of experts.",
+            )
+        for name in ("capacity", "test_capacity"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise InputError(
+                    f"Experts of {name} {getattr(self, name)} take no tokens; it is a multiple of "
+                    "an even share, more than 0.",
+                    remedy=f"Give {name} a positive number, such as 2; {self.experts} drops none.",
+                )
+        if not (math.isfinite(self.balance) and self.balance >= 0):
+            raise InputError(
+                f"The weight of the balance loss is {self.balance}; 0 or more is expected.",
+                remedy="Give balance a number such as 0.01, or 0 for none.",
+            )
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> ModelConfig:
+        """Return the shape that a ``run.json`` tells; what an older one leaves out is as it was."""
+        known = {one.name for one in fields(cls)}
+        strange, missing = content.keys() - known, NEEDED - content.keys()
+        if strange or missing:
+            what = f"no model has {', '.join(sorted(strange))}" if strange else ""
+            lacks = f"there is no {', '.join(sorted(missing))}" if missing else ""
+            raise InputError(
+                f"This is no model's shape: {' and '.join(filter(None, (what, lacks)))}.",
+                remedy="Use a run folder that this version of kleiber wrote, or an older one.",
+            )
+        return cls(**content)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape as plain values; a plain GPT-2's as it was before there were others.
+
+        So a folder that an earlier version began is known again, and goes on.
+        """
+        values = asdict(self)
+        if all(values[one.name] == one.default for one in fields(self) if one.name in LATER):
+            return {name: value for name, value in values.items() if name not in LATER}
+        return values
 
     @property
     def head_size(self) -> int:
         """Channels of one head."""
         return self.width // self.heads
+
+    @property
+    def key_heads(self) -> int:
+        """Heads of keys and values, each of which serves ``heads / key_heads`` of queries."""
+        return self.heads if self.kv_heads is None else self.kv_heads
+
+    @property
+    def hidden(self) -> int:
+        """Hidden channels of the MLP, or of one expert; 0 where there is none."""
+        return 0 if self.mlp == "none" else round(self.mlp_ratio * self.width)
 
 
 @dataclass(frozen=True, kw_only=True)

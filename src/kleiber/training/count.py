@@ -4,41 +4,80 @@ from __future__ import annotations
 
 from kleiber.training.config import ModelConfig
 
+NORM_VECTORS = {"layer": 2, "layer-unbiased": 1, "rms": 1}  # a weight, and a bias or none
+
 
 def count_params(config: ModelConfig) -> dict[str, int]:
     """Return the parameters by group; ``total`` is P of the knowledge-capacity laws.
 
-    ``total = L (12 d² + 13 d) + V d + 2 d`` at an MLP ratio of 4 (arXiv 2404.05405, appendix A):
-    rows in use only, the shared matrix once, biases and norms counted, no position table.
-    ``body`` is the same without the embedding, which some laws call N.
+    For GPT-2, ``total = L (12 d² + 13 d) + V d + 2 d`` (arXiv 2404.05405, appendix A): rows in
+    use only, the shared matrix once, biases and norms counted, no position table. An untied head
+    pays its rows a second time. ``body`` is the same without embedding and head, which some laws
+    call N. ``active`` leaves out the experts that a token does not pass: all of a dense model.
     """
-    d, r = config.width, config.mlp_ratio
+    d, rows = config.width, config.vocab * config.width
+    norms = config.layers * (1 if config.mlp == "none" else 2) + 1
     groups = {
-        "embedding": config.vocab * d,
-        "attention": config.layers * (4 * d * d + 4 * d),
-        "mlp": config.layers * (2 * r * d * d + (r + 1) * d),
-        "norms": config.layers * 4 * d + 2 * d,
+        "embedding": rows,
+        "head": 0 if config.tied else rows,
+        "attention": config.layers * _attention(config),
+        "mlp": config.layers * (_router(config) + _experts(config) * _mlp(config)),
+        "norms": norms * NORM_VECTORS[config.norm] * d,
     }
     total = sum(groups.values())
-    return {**groups, "total": total, "body": total - groups["embedding"]}
+    idle = config.layers * (_experts(config) - _passed(config)) * _mlp(config)
+    body = total - groups["embedding"] - groups["head"]
+    return {**groups, "total": total, "body": body, "active": total - idle}
 
 
 def count_flops(config: ModelConfig, *, context: int | None = None) -> dict[str, float]:
     """Return training FLOPs a token (forward and backward) in four conventions.
 
-    ``6nd``        6 times all parameters (Kaplan's 6ND, arXiv 2001.08361, embedding included)
-    ``6nd_body``   6 times the parameters without the embedding (as Kaplan counts N)
+    ``6nd``        6 times the parameters (Kaplan's 6ND, arXiv 2001.08361, embedding included)
+    ``6nd_body``   6 times the parameters without embedding and head (as Kaplan counts N)
     ``matmul``     6 times the parameters that multiply, the head included, biases and norms not
     ``attention``  ``matmul`` plus scores and mixing over a full causal window: 6 L T d
                    (PaLM, arXiv 2204.02311, appendix B, halved: half of the scores are masked)
+
+    Of a mixture of experts all four count the active parameters; an expert's empty places, which
+    are multiplied all the same, are no one's tokens.
     """
     params = count_params(config)
-    d, r = config.width, config.mlp_ratio
-    matmul = 6.0 * (config.layers * (4 + 2 * r) * d * d + config.vocab * d)
+    idle = params["total"] - params["active"]
+    attention, mlp = _attention(config, biases=False), _mlp(config, biases=False)
+    block = attention + _router(config) + _passed(config) * mlp
+    matmul = 6.0 * (config.layers * block + config.vocab * config.width)
     window = config.context if context is None else context
     return {
-        "6nd": 6.0 * params["total"],
-        "6nd_body": 6.0 * params["body"],
+        "6nd": 6.0 * params["active"],
+        "6nd_body": 6.0 * (params["body"] - idle),
         "matmul": matmul,
-        "attention": matmul + 6.0 * config.layers * window * d,
+        "attention": matmul + 6.0 * config.layers * window * config.width,
     }
+
+
+def _attention(config: ModelConfig, *, biases: bool = True) -> int:
+    """Return one layer's: queries, keys, values (fewer where heads share them) and the way out."""
+    d, shared = config.width, 2 * config.key_heads * config.head_size
+    return (d + shared) * d + d * d + (biases and config.biases) * (2 * d + shared)
+
+
+def _mlp(config: ModelConfig, *, biases: bool = True) -> int:
+    """Return one MLP's, or one expert's."""
+    d, hidden = config.width, config.hidden
+    ways_in = 2 if config.mlp == "gated" else 1
+    return (ways_in + 1) * hidden * d + bool(hidden and biases and config.biases) * (
+        ways_in * hidden + d
+    )
+
+
+def _experts(config: ModelConfig) -> int:
+    return config.experts if config.mlp == "experts" else 1
+
+
+def _passed(config: ModelConfig) -> int:
+    return config.top_k if config.mlp == "experts" else 1
+
+
+def _router(config: ModelConfig) -> int:
+    return config.experts * config.width if config.mlp == "experts" else 0

@@ -1,45 +1,56 @@
-"""GPT-2 with rotary positions, in the order in which a token meets it.
+"""A transformer, GPT-2 with rotary positions unless told otherwise, as a token meets it.
 
 - pre-norm blocks; LayerNorm and every linear map have biases, as in GPT-2
 - rotary positions on queries and keys (halves rotated, as in GPT-NeoX), no position table
 - one matrix for embedding and head; no dropout; tanh-GELU
 - any head size: width / heads
 
-Shape suffixes: B batch, T time, D width, H heads, K head size, F MLP width, V vocabulary.
+What an architecture changes is a field of its config: the kind of MLP (``feedforward``), of norm
+(``norms``), heads that share keys and values, a head of its own.
+
+Shape suffixes: B batch, T time, D width, H heads, G heads of keys, K head size, V vocabulary.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kleiber.training.config import ModelConfig
+from kleiber.training.experts import Experts
+from kleiber.training.feedforward import feedforward
 from kleiber.training.head import head_loss
+from kleiber.training.norms import norm
 
 SHORT = 128  # windows up to here attend by plain products, which a compiler fuses
 TINY = 32  # and up to here, compiled, by sums with the batch last
 
 
 class Attention(nn.Module):
-    """Causal self-attention; each head sees its own slice of the width."""
+    """Causal self-attention; each head sees its own slice of the width.
+
+    Where there are fewer heads of keys and values than of queries, equally many neighbours share
+    one (arXiv 2305.13245).
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.heads, self.head_size = config.heads, config.head_size
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.out = nn.Linear(config.width, config.width)
+        self.head_size = config.head_size
+        self.split = [config.heads, config.key_heads, config.key_heads]
+        channels = sum(self.split) * config.head_size
+        self.qkv = nn.Linear(config.width, channels, bias=config.biases)
+        self.out = nn.Linear(config.width, config.width, bias=config.biases)
 
     def forward(self, x_BTD: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
         """Mix each position with those before it."""
         B, T, D = x_BTD.shape
         if T <= TINY and torch.compiler.is_compiling():
             return self.batch_last(x_BTD, turn)
-        qkv_3BHTK = self.qkv(x_BTD).view(B, T, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
-        q_BHTK, k_BHTK, v_BHTK = qkv_3BHTK.unbind(0)
-        mixed_BHTK = attend(rotate(q_BHTK, *turn), rotate(k_BHTK, *turn), v_BHTK)
+        qkv_BHTK = self.qkv(x_BTD).view(B, T, -1, self.head_size).transpose(1, 2)
+        q_BHTK, k_BGTK, v_BGTK = qkv_BHTK.split(self.split, dim=1)
+        k_BHTK, v_BHTK = self.shared(rotate(k_BGTK, *turn), 1), self.shared(v_BGTK, 1)
+        mixed_BHTK = attend(rotate(q_BHTK, *turn), k_BHTK, v_BHTK)
         return self.out(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
 
     def batch_last(self, x_BTD: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
@@ -50,41 +61,48 @@ class Attention(nn.Module):
         """
         B, T, D = x_BTD.shape
         x_DN = x_BTD.transpose(0, 1).reshape(T * B, D).T
-        qkv_EN = self.qkv.weight @ x_DN + self.qkv.bias[:, None]
-        q_HKTB, k_HKTB, v_HKTB = qkv_EN.view(3, self.heads, self.head_size, T, B)
+        qkv_EN = self.qkv.weight @ x_DN
+        if self.qkv.bias is not None:
+            qkv_EN = qkv_EN + self.qkv.bias[:, None]
+        qkv_HKTB = qkv_EN.view(-1, self.head_size, T, B)
+        q_HKTB, k_GKTB, v_GKTB = qkv_HKTB.split(self.split)
         cos_KT1, sin_KT1 = (table_TK.T.unsqueeze(-1) for table_TK in turn)
         q_HKTB = rotate(q_HKTB, cos_KT1, sin_KT1, dim=1) * self.head_size**-0.5
-        k_HKTB = rotate(k_HKTB, cos_KT1, sin_KT1, dim=1)
+        k_HKTB = self.shared(rotate(k_GKTB, cos_KT1, sin_KT1, dim=1), 0)
         score_HTSB = (q_HKTB[:, :, :, None] * k_HKTB[:, :, None]).sum(1)
         weight_HTSB = (score_HTSB + ahead(T, x_BTD.device)[:, :, None]).softmax(dim=2)
-        mixed_HKTB = (weight_HTSB[:, None] * v_HKTB[:, :, None]).sum(3)
+        mixed_HKTB = (weight_HTSB[:, None] * self.shared(v_GKTB, 0)[:, :, None]).sum(3)
         return self.out(mixed_HKTB.reshape(D, T * B).T).view(T, B, D).transpose(0, 1)
 
-
-class MLP(nn.Module):
-    """Two linear maps with a GELU between them."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.fc = nn.Linear(config.width, config.mlp_ratio * config.width)
-        self.out = nn.Linear(config.mlp_ratio * config.width, config.width)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        """Transform each position by itself."""
-        return self.out(gelu(self.fc(x_BTD)))
+    def shared(self, each: Tensor, dim: int) -> Tensor:
+        """Return keys or values with a copy for every head that reads them."""
+        heads, key_heads, _ = self.split
+        if heads == key_heads:
+            return each
+        return each.repeat_interleave(heads // key_heads, dim=dim)
 
 
 class Block(nn.Module):
-    """Attention, then an MLP, each added to what came in."""
+    """Attention, then an MLP (or several to choose from, or none), each added to what came in."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.norm1, self.attention = nn.LayerNorm(config.width), Attention(config)
-        self.norm2, self.mlp = nn.LayerNorm(config.width), MLP(config)
+        self.norm1, self.attention = norm(config), Attention(config)
+        self.norm2, self.mlp = None, None
+        if config.mlp != "none":
+            self.norm2, self.mlp = norm(config), feedforward(config)
 
-    def forward(self, x_BTD: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-        """Add what attention and the MLP have to say."""
+    def forward(
+        self, x_BTD: Tensor, turn: tuple[Tensor, Tensor], *, test: bool, uneven: list[Tensor]
+    ) -> Tensor:
+        """Add what attention and the MLP have to say; a router's unevenness goes on the list."""
         x_BTD = x_BTD + self.attention(self.norm1(x_BTD), turn)
+        if self.mlp is None or self.norm2 is None:
+            return x_BTD
+        if isinstance(self.mlp, Experts):
+            said_BTD, balance = self.mlp(self.norm2(x_BTD), test=test)
+            uneven.append(balance)
+            return x_BTD + said_BTD
         return x_BTD + self.mlp(self.norm2(x_BTD))
 
 
@@ -96,26 +114,45 @@ class GPT(nn.Module):
         self.config = config
         self.embed = nn.Embedding(config.vocab, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = norm(config)
+        self.head = None if config.tied else nn.Linear(config.width, config.vocab, bias=False)
         cos_TK, sin_TK = rotary(config.context, config.head_size, config.rope_base)
         self.register_buffer("cos_TK", cos_TK, persistent=False)
         self.register_buffer("sin_TK", sin_TK, persistent=False)
 
+    @property
+    def head_VD(self) -> Tensor:
+        """The matrix that makes logits: the embedding, unless the head is untied."""
+        return self.embed.weight if self.head is None else self.head.weight
+
     def forward(self, tokens_BT: Tensor, targets_BT: Tensor | None = None) -> Tensor:
         """Return the logits of each next token; with targets, the mean nats of those asked for."""
-        x_BTD = self.hidden(tokens_BT)
         if targets_BT is None:
-            return F.linear(x_BTD, self.embed.weight)
-        return head_loss(x_BTD.flatten(0, 1), self.embed.weight, targets_BT.flatten())
+            return F.linear(self.hidden(tokens_BT), self.head_VD)
+        return self.losses(tokens_BT, targets_BT)[0]
+
+    def losses(self, tokens_BT: Tensor, targets_BT: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the mean nats of the targets asked for, and what the routers' unevenness costs.
+
+        The second, None without experts, is to be added where the first is minimised. Experts
+        take as many tokens as in training, unless the module is put to ``eval``.
+        """
+        x_BTD, uneven = self.read(tokens_BT, test=not self.training)
+        nats = head_loss(x_BTD.flatten(0, 1), self.head_VD, targets_BT.flatten())
+        return nats, self.config.balance * sum(uneven[1:], uneven[0]) if uneven else None
 
     def hidden(self, tokens_BT: Tensor) -> Tensor:
-        """Return what the head reads: the normed last residual, [B, T, D]."""
+        """Return what the head reads: the normed last residual, [B, T, D], at test capacity."""
+        return self.read(tokens_BT, test=True)[0]
+
+    def read(self, tokens_BT: Tensor, *, test: bool) -> tuple[Tensor, list[Tensor]]:
+        """Return what the head reads, and each router's unevenness."""
         T = tokens_BT.shape[1]
         turn = self.get_buffer("cos_TK")[:T], self.get_buffer("sin_TK")[:T]
-        x_BTD = self.embed(tokens_BT)
+        x_BTD, uneven = self.embed(tokens_BT), []
         for block in self.blocks:
-            x_BTD = block(x_BTD, turn)
-        return self.norm(x_BTD)
+            x_BTD = block(x_BTD, turn, test=test, uneven=uneven)
+        return self.norm(x_BTD), uneven
 
 
 @torch.no_grad()
@@ -123,8 +160,9 @@ def initialise(model: GPT, seed: int) -> None:
     """Fill a model's parameters from a seed.
 
     ==================  =====================================================
-    embedding           normal, std init_scale / sqrt(width)
+    embedding, head     normal, std init_scale / sqrt(width)
     linear matrices     the same; so .0217 at width 768 (GPT-2: .02), .12 at 24
+    experts, routers    the same
     biases              0
     norms               weight 1, bias 0
     ==================  =====================================================
@@ -135,12 +173,19 @@ def initialise(model: GPT, seed: int) -> None:
     std = model.config.init_scale * model.config.width**-0.5
     draw = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
-        if parameter.dim() == 2:
+        kind = kind_of(name)
+        if kind == "matrix":
             value = torch.empty(parameter.shape).normal_(0.0, std, generator=draw)
             parameter.copy_(value)
         else:
-            is_norm = ".norm" in f".{name}" and name.endswith("weight")
-            parameter.fill_(1.0 if is_norm else 0.0)
+            parameter.fill_(1.0 if kind == "norm" else 0.0)
+
+
+def kind_of(name: str) -> str:
+    """Return by its name whether a parameter is a norm's weight, a bias or a matrix."""
+    if name.endswith("bias"):
+        return "bias"
+    return "norm" if ".norm" in f".{name}" else "matrix"
 
 
 def rotary(context: int, head_size: int, base: float) -> tuple[Tensor, Tensor]:
@@ -169,13 +214,3 @@ def attend(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
 def ahead(T: int, device: torch.device) -> Tensor:
     """Return what is added to scores [T, T]: minus infinity where a key lies ahead of its query."""
     return torch.full((T, T), float("-inf"), device=device).triu(1)
-
-
-def gelu(x: Tensor) -> Tensor:
-    """Return GELU in its tanh form, of which a compiler gets the equal form with a sigmoid.
-
-    ``x / 2 (1 + tanh(u)) = x sigmoid(2 u)``, and an exponential is cheaper than a tanh.
-    """
-    if torch.compiler.is_compiling():
-        return x * torch.sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))
-    return F.gelu(x, approximate="tanh")

@@ -40,20 +40,21 @@ def adamw(
     *,
     shorten: Tensor,
     lr_S1: Tensor,
-    decay_P: Tensor,
+    decay_S1: Tensor,
+    decays_P: Tensor,
     betas: tuple[float, float],
     eps: float,
     unbias: Tensor,
 ) -> None:
     """Move the buffers by one step of AdamW (arXiv 1711.05101), in torch's order of operations.
 
-    ``shorten`` is what ``clip`` returned; ``decay_P`` the weight decay of each parameter;
-    ``unbias`` holds ``1 - beta ** step`` for both betas, as a tensor so that a compiled step
-    need not be compiled again.
+    ``shorten`` is what ``clip`` returned; ``decay_S1`` the weight decay of each model, on the
+    parameters where ``decays_P`` is 1 and not 0; ``unbias`` holds ``1 - beta ** step`` for both
+    betas, as a tensor so that a compiled step need not be compiled again.
     """
     one, two = betas
     clipped_SP = gradient_SP * shorten
-    params_SP.mul_(1 - lr_S1 * decay_P)
+    params_SP.mul_(1 - lr_S1 * decay_S1 * decays_P)
     first_SP.lerp_(clipped_SP, 1 - one)
     second_SP.mul_(two).addcmul_(clipped_SP, clipped_SP, value=1 - two)
     deviation_SP = (second_SP.sqrt() / unbias[1].sqrt()).add_(eps)

@@ -13,7 +13,7 @@ def record_of(
     model: ModelConfig, config: TrainConfig, batches: Batches, about: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what ``run.json`` says of one run: settings, counts and what the caller adds."""
-    settings: dict[str, Any] = {"model": asdict(model), "train": asdict(config), **about}
+    settings: dict[str, Any] = {"model": model.to_dict(), "train": asdict(config), **about}
     settings["steps"] = batches.steps
     return {
         "run": f"{model.layers}x{model.width}-{config.seed}",

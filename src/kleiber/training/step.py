@@ -1,25 +1,28 @@
 """One update of a stack of models: forward, backward, clip, AdamW, as one function.
 
-A stack holds S models of one shape, each with its own parameters, data and learning rate: seeds
-or rates of one experiment at once. One model is a stack of one. All parameters lie in one flat
-buffer [S, P], so that the optimiser is eight lines and a checkpoint three tensors.
+A stack holds S models of one shape, each with its own parameters, data, learning rate and weight
+decay: seeds or rates of one experiment at once. One model is a stack of one. All parameters lie in
+one flat buffer [S, P], so that the optimiser is eight lines and a checkpoint three tensors.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
+from kleiber.errors import InputError
 from kleiber.training.config import ModelConfig, TrainConfig
 from kleiber.training.machine import can_compile, has_tiles
-from kleiber.training.model import GPT, initialise
+from kleiber.training.model import GPT, initialise, kind_of
 from kleiber.training.optim import State, adamw, clip
 
 WORTH_COMPILING = 4000  # steps; a compilation costs about half a minute, a step saves 1 to 10 ms
+OWN = ("lr", "seed", "weight_decay")  # what a model of a stack has of its own
 WIDE = 256  # from here bfloat16 products in tiles are so short that compiled ones cost more
 
 
@@ -34,17 +37,20 @@ class Stepper:
         device: str = "cpu",
         compiled: bool = False,
     ) -> None:
+        _check_alike(configs)
         self.model = GPT(model).to(device)
+        self._losses = _Losses(self.model)
         self.layout = [(name, p.shape) for name, p in self.model.named_parameters()]
         self.sizes = [math.prod(shape) for _, shape in self.layout]
         self.config, self.device = configs[0], device
         self.state = State.new(torch.stack([self._fresh(config.seed) for config in configs]))
         self.rate_S1 = torch.tensor([[config.lr] for config in configs], device=device)
-        matrices = [
-            torch.full((size,), configs[0].weight_decay if len(shape) == 2 else 0.0)
-            for size, (_, shape) in zip(self.sizes, self.layout, strict=True)
+        self.decay_S1 = torch.tensor([[config.weight_decay] for config in configs], device=device)
+        decays = [
+            torch.full((size,), float(kind_of(name) == "matrix"))
+            for size, (name, _) in zip(self.sizes, self.layout, strict=True)
         ]
-        self.decay_P = torch.cat(matrices).to(device)  # biases and norms are not decayed
+        self.decays_P = torch.cat(decays).to(device)  # biases and norms are not decayed
         self._update = torch.compile(adamw, dynamic=False) if compiled else adamw
         self._slope = torch.compile(self._gradient, dynamic=False) if compiled else self._gradient
 
@@ -67,7 +73,8 @@ class Stepper:
                 gradient_SP,
                 shorten=clip(gradient_SP, self.config.clip),
                 lr_S1=self.rate_S1 * share,
-                decay_P=self.decay_P,
+                decay_S1=self.decay_S1,
+                decays_P=self.decays_P,
                 betas=self.config.betas,
                 eps=self.config.eps,
                 unbias=unbias.to(self.device, non_blocking=True),
@@ -96,21 +103,54 @@ class Stepper:
             for part, (name, shape) in zip(parts, self.layout, strict=True)
         }
 
-    def _loss(self, params: dict[str, Tensor], tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
-        """Return one model's mean loss."""
+    def _loss(
+        self, params: dict[str, Tensor], tokens_BT: Tensor, targets_BT: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what one model is to make small, and its mean nats: the same without experts."""
         lower = self.config.precision == "bf16"
         with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=lower):
-            return functional_call(self.model, params, (tokens_BT, targets_BT))
+            named = {f"model.{name}": value for name, value in params.items()}
+            nats, uneven = functional_call(self._losses, named, (tokens_BT, targets_BT))
+        return (nats if uneven is None else nats + uneven), nats
 
     def _gradient(
         self, flat_SP: Tensor, tokens_SBT: Tensor, targets_SBT: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the gradients [S, P] and the losses [S], as one graph for a compiler."""
-        slope = grad_and_value(lambda flat_P, *batch: self._loss(self._unflatten(flat_P), *batch))
+        slope = grad_and_value(
+            lambda flat_P, *batch: self._loss(self._unflatten(flat_P), *batch), has_aux=True
+        )
         if len(flat_SP) > 1:
-            return vmap(slope)(flat_SP, tokens_SBT, targets_SBT)
-        gradient_P, loss = slope(flat_SP[0], tokens_SBT[0], targets_SBT[0])
-        return gradient_P[None], loss[None]  # a stack of one pays nothing for being a stack
+            gradient_SP, (_, nats_S) = vmap(slope)(flat_SP, tokens_SBT, targets_SBT)
+            return gradient_SP, nats_S
+        gradient_P, (_, nats) = slope(flat_SP[0], tokens_SBT[0], targets_SBT[0])
+        return gradient_P[None], nats[None]  # a stack of one pays nothing for being a stack
+
+
+class _Losses(nn.Module):
+    """A model whose forward gives both its losses, which is what a functional call can call."""
+
+    def __init__(self, model: GPT) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens_BT: Tensor, targets_BT: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the mean nats, and what the routers' unevenness costs."""
+        return self.model.losses(tokens_BT, targets_BT)
+
+
+def _check_alike(configs: Sequence[TrainConfig]) -> None:
+    """Raise InputError where models of one stack differ in what they have in common."""
+    apart = sorted(
+        one.name
+        for one in fields(TrainConfig)
+        if one.name not in OWN and len({str(getattr(config, one.name)) for config in configs}) > 1
+    )
+    if apart:
+        raise InputError(
+            f"The models of one stack differ in {', '.join(apart)}; they may in {', '.join(OWN)}.",
+            remedy="Train those that differ in anything else one after the other.",
+        )
 
 
 def pays(model: ModelConfig, config: TrainConfig, steps: int, *, device: str = "cpu") -> bool:
