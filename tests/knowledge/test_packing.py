@@ -112,3 +112,32 @@ def test_two_windows_are_equal_by_what_they_show() -> None:
     windows = Windows(source, exposures=1, batch=2)
     windows.batch(0)
     assert windows == Windows(replace(source), exposures=1, batch=2)
+
+
+@pytest.mark.parametrize("context", [None, 50])
+@pytest.mark.parametrize("exposures", [0.25, 1.0, 2.5, 7 / 3])
+def test_exposures_need_not_be_whole(context: int | None, exposures: float) -> None:
+    """Everyone is shown so often, rounded up or down, and all together as often as said."""
+    source = Strings(count=9001, K=1, D=8, T=32)
+    windows = Windows(source, exposures=exposures, batch=16, context=context, seed=3)
+    tokens = real(windows)
+    if context is None:
+        rows = tokens.reshape(-1, source.max_length - 1)
+    else:
+        ends = tokens[-1] == source.separator
+        assert ends
+        rows = tokens.reshape(-1, source.max_length)
+    _, times = np.unique(rows[:, :3], axis=0, return_counts=True)
+    assert len(rows) == times.sum() == windows.shown == round(9001 * exposures)
+    assert times.max() <= int(-(-exposures // 1))
+    if exposures >= 1:
+        assert len(times) == 9001
+        assert times.min() >= int(exposures)
+
+
+def test_fewer_exposures_are_the_beginning_of_more() -> None:
+    source = Strings(count=300, K=2)
+    short, long = (Windows(source, exposures=e, batch=10, seed=5) for e in (2.5, 4))
+    assert short.steps == 75
+    for step in (0, 31, 74):
+        assert np.array_equal(short.batch(step)[0], long.batch(step)[0])

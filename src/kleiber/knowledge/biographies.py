@@ -108,14 +108,24 @@ class Biographies:
         return SEPARATOR
 
     @property
+    def name_pool(self) -> int:
+        """N0, the names there are."""
+        return self.people.pools.name_count
+
+    @property
     def name_bits(self) -> float:
         """log2 N0."""
-        return math.log2(self.people.pools.name_count)
+        return math.log2(self.name_pool)
 
     @property
     def value_bits(self) -> float:
         """log2 S0, with the pronoun and without the working city."""
         return self.people.pools.value_bits
+
+    @property
+    def attribute_bits(self) -> dict[str, float]:
+        """log2 of each pool; the working city's is its entropy, and no part of ``value_bits``."""
+        return self.people.attribute_bits
 
     @property
     def diversity_bits(self) -> float:

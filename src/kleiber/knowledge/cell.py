@@ -8,6 +8,7 @@ from typing import Any
 
 from kleiber.errors import UsageError
 from kleiber.knowledge.biographies import FORMS, Biographies
+from kleiber.knowledge.mixture import Mixture, marked, mixture
 from kleiber.knowledge.packing import Windows
 from kleiber.knowledge.people import People
 from kleiber.knowledge.pools import Pools
@@ -18,11 +19,13 @@ from kleiber.knowledge.settings import (
     check_kinds,
     check_names,
 )
+from kleiber.knowledge.shares import Share, full_mix, said, shares_of
 from kleiber.knowledge.strings import Strings
 from kleiber.knowledge.texts import Source
 from kleiber.knowledge.tokens import BytePairs, Tokenizer, Words
 from kleiber.training.config import ModelConfig, TrainConfig
 
+LATER = ("mix", "domains")  # settings that runs before them lack: left out where unsaid
 FORMATS = ("bioD", *FORMS, "random")
 SIZES = {"length", "symbols"}  # of random strings; the rest of ``strings`` is bioD's
 STRINGS = ("K", "C", "D", "L", "T", "name_tokens", "name_pool", "length", "symbols")
@@ -36,15 +39,16 @@ LIGHT_TEXT = 20  # tokens of a text that has its window to itself, about
 class Cell:
     """Everything that decides a run; equal cells end in equal weights.
 
-    ``pools`` are the sizes that differ from the paper's (biographies), ``strings`` the sizes of
-    bioD (K, C, D, L, T, name_tokens) or of random strings (length, symbols). ``lr`` is the peak
-    rate, or ``lr_times_width`` over the width. ``tokens`` is "words",
+    ``exposures`` may be any number from 1. ``mix`` and ``domains`` say what is shown besides
+    (``knowledge.shares``). ``pools`` are the sizes that differ from the paper's (biographies),
+    ``strings`` the sizes of bioD (K, C, D, L, T, name_tokens) or of random strings (length,
+    symbols). ``lr`` is the peak rate, or ``lr_times_width`` over the width. ``tokens`` is "words",
     "trained:ROWS" for byte pairs learnt from the texts, or "bytes:VOCABULARY:MERGES" with GPT-2's
     two files.
     """
 
     people: int
-    exposures: int
+    exposures: float
     layers: int
     width: int
     heads: int
@@ -70,12 +74,18 @@ class Cell:
     precision: str = "fp32"
     compiled: bool | None = None
     texts: int = 4  # fresh texts a person, to measure
+    mix: dict[str, Any] = field(default_factory=dict[str, Any])
+    domains: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def __post_init__(self) -> None:
         """Refuse what cannot be taught."""
         given = vars(self)
         check_kinds(given, {one.name: str(one.type) for one in fields(self)})
         object.__setattr__(self, "betas", tuple(self.betas))
+        if self.exposures == int(self.exposures):
+            object.__setattr__(self, "exposures", int(self.exposures))
+        object.__setattr__(self, "mix", full_mix(self.mix))
+        object.__setattr__(self, "domains", [dict(one) for one in self.domains])
         check_names(self.strings, STRINGS, ())
         check_at_least_one(given, COUNTS)
         check_above_zero(given, ("lr", "lr_times_width", "init_scale", "clip"))
@@ -84,6 +94,11 @@ class Cell:
         if self.format not in FORMATS:
             raise UsageError(
                 f"There is no format '{self.format}'.", remedy=f"Formats: {', '.join(FORMATS)}."
+            )
+        if self.shares and self.format == "random":
+            raise UsageError(
+                "mix or domains are given, and the format is random: strings have no names.",
+                remedy="Mix people, in any other format.",
             )
         if (self.lr is None) == (self.lr_times_width is None):
             raise UsageError(
@@ -109,27 +124,37 @@ class Cell:
     def name(self) -> str:
         """A folder's name: what differs between the cells of a grid."""
         taught = f"N{self.people}-E{self.exposures}"
-        return f"{taught}-{self.layers}x{self.width}-b{self.batch}-s{self.seed}"
+        mixed = f"-{said(self.shares)}" if self.shares else ""
+        return f"{taught}-{self.layers}x{self.width}-b{self.batch}{mixed}-s{self.seed}"
 
     @property
     def rate(self) -> float:
         """The peak learning rate."""
         return self.lr if self.lr is not None else (self.lr_times_width or 0.0) / self.width
 
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What the windows are shared among; nothing where all are useful."""
+        return shares_of(self.mix, self.domains)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the cell as plain values."""
-        return asdict(self)
+        """Return the cell as plain values; what older runs know nothing of, only where it is said.
+
+        So a folder from before a setting was there is still the same run's.
+        """
+        return {name: value for name, value in asdict(self).items() if value or name not in LATER}
 
     def source(self) -> Source:
         """Return the people and their texts; a seed has people of its own."""
         if self.format == "bioD":
             sizes = {name: size for name, size in self.strings.items() if name not in SIZES}
-            return Strings(self.people, **sizes, seed=self.seed)
+            return marked(Strings(self.people, **sizes, seed=self.seed), self.shares)
         if self.format == "random":
             sizes = {name: size for name, size in self.strings.items() if name in SIZES}
             return RandomStrings(self.people, **sizes, seed=self.seed)
         people = People(Pools.paper(**self.pools), self.people, self.seed)
-        return Biographies(people, self.format, self._tokenizer(people), self.templates)
+        tokenizer = self._tokenizer(people)
+        return marked(Biographies(people, self.format, tokenizer, self.templates), self.shares)
 
     def model(self, source: Source) -> ModelConfig:
         """Return the model's shape, with the rows that the texts use."""
@@ -162,15 +187,17 @@ class Cell:
             compiled=self.compiled,
         )
 
-    def batches(self, source: Source) -> Windows:
-        """Return the batches that show every person ``exposures`` times."""
-        return Windows(
-            source,
-            exposures=self.exposures,
-            batch=self.batch,
-            context=self.context,
-            seed=self.seed,
-        )
+    def batches(self, source: Source) -> Windows | Mixture:
+        """Return the batches that show every person ``exposures`` times, junk among them if any."""
+        shown = {
+            "exposures": self.exposures,
+            "batch": self.batch,
+            "context": self.context,
+            "seed": self.seed,
+        }
+        if self.shares:
+            return mixture(source, self.shares, **shown)
+        return Windows(source, **shown)
 
     def _tokenizer(self, people: People) -> Tokenizer:
         kind, _, files = self.tokens.partition(":")

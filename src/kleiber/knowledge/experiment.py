@@ -14,6 +14,7 @@ from kleiber.knowledge.cell import Cell
 from kleiber.knowledge.measure import Measurement, measure
 from kleiber.knowledge.prepare import RESULT, record
 from kleiber.knowledge.random_strings import Memorised, RandomStrings, memorised
+from kleiber.knowledge.shares import said, useful_share
 from kleiber.knowledge.texts import Source
 from kleiber.training import GPT, RunFolder, count_params, train
 from kleiber.training.extra import check_device
@@ -155,6 +156,8 @@ def result_row(
         "embedding_share": params["embedding"] / params["total"],
         "steps": steps,
         "texts_per_step": cell.people * cell.exposures / steps,
+        "mix": said(cell.shares),
+        "useful_share": useful_share(cell.shares),
         "lr": cell.rate,
     }
 

@@ -7,6 +7,7 @@ asked for, from the seed and the person's number: people take no memory.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -82,6 +83,16 @@ class People:
         """Which of ``cities`` each employer's head office is in."""
         place = {city: i for i, city in enumerate(self.cities)}
         return np.array([place[city] for city in self.pools.offices])
+
+    @cached_property
+    def attribute_bits(self) -> dict[str, float]:
+        """Bits of each attribute by itself."""
+        pools = self.pools
+        sizes = (pools.birth_cities, pools.universities, pools.majors, pools.employers)
+        shares = np.bincount(self.office) / len(self.office)
+        city = float(-(shares * np.log2(shares)).sum())
+        bits = [math.log2(pools.dates), *(math.log2(len(pool)) for pool in sizes), city]
+        return dict(zip(ATTRIBUTES, bits, strict=True))
 
     def words(self, values: ArrayLike) -> dict[str, str]:
         """Return one person's row of ``values`` in words."""

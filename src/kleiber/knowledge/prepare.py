@@ -49,7 +49,8 @@ def check_folders(cells: Sequence[Cell], folders: Sequence[RunFolder]) -> None:
         other = seen.setdefault(str(folder.path), cell)
         if other is not cell:
             held, asked = other.to_dict(), cell.to_dict()
-            apart = ", ".join(name for name in held if held[name] != asked[name])
+            names = {**held, **asked}
+            apart = ", ".join(name for name in names if held.get(name) != asked.get(name))
             raise UsageError(
                 f"Two runs of this grid differ only in {apart}, and would share '{folder.path}'.",
                 remedy="Give each a preset, and a folder, of its own.",

@@ -79,6 +79,11 @@ class RandomStrings:
         return self.length * math.log2(self.symbols)
 
     @property
+    def attribute_bits(self) -> dict[str, float]:
+        """None."""
+        return {}
+
+    @property
     def diversity_bits(self) -> float:
         """No strings are used twice."""
         return 0.0

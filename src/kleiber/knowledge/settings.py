@@ -28,11 +28,17 @@ def _sizes(value: Any) -> bool:
     return isinstance(value, Mapping) and all(_whole(size) for size in value.values())
 
 
+def _tables(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, Mapping) for one in value)
+
+
 KINDS: dict[str, tuple[str, Test]] = {
     "int": ("a whole number", _whole),
     "float": ("a number", _number),
     "str": ("text", lambda value: isinstance(value, str)),
     "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "dict[str, Any]": ("a table", lambda value: isinstance(value, Mapping)),
+    "list[dict[str, Any]]": ("a list of tables", _tables),
     "dict[str, int]": ("a table of whole numbers", _sizes),
     "tuple[float, float]": ("two numbers", _pair),
 }

@@ -80,6 +80,11 @@ class Strings:
         return self.K * self.C * math.log2(self.D)
 
     @property
+    def attribute_bits(self) -> dict[str, float]:
+        """C log2 D each."""
+        return dict.fromkeys(self.attributes, self.C * math.log2(self.D))
+
+    @property
     def diversity_bits(self) -> float:
         """K D log2(T^L / D), the bits of all dictionaries (Definition 4.3 with p3 = 0)."""
         return self.K * self.D * (self.L * math.log2(self.T) - math.log2(self.D))

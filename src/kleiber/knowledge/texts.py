@@ -91,6 +91,11 @@ class Source(Protocol):
         ...
 
     @property
+    def attribute_bits(self) -> dict[str, float]:
+        """Bits of each attribute by itself; one that another tells has its own here too."""
+        ...
+
+    @property
     def diversity_bits(self) -> float:
         """Bits of the sets of strings that values come from; 0 where the pools are given."""
         ...
