@@ -9,6 +9,8 @@ VERBS = {
     "train": "Teach one model one set of people.",
     "measure": "Measure the bits that a trained model stores.",
     "capacity": "Train and measure a preset's grid, and fit the plateau of bits per parameter.",
+    "quantize": "Measure what a trained model still knows in fewer bits a weight.",
+    "probe": "Take a layer out of a trained model, and measure the bits that remain.",
     "size": "Say how large a model must be for so many bits, or what a model can hold.",
 }
 

@@ -38,7 +38,7 @@ class Tuning:
         """Refuse what teaches nothing."""
         if self.steps < 1 or not self.lr > 0:
             raise UsageError(
-                f"Fine-tuning of {self.steps} steps at a rate of {self.lr}; 1 step and a rate "
+                f"Fine-tuning of {self.steps} steps at a rate of {self.lr:g}; 1 step and a rate "
                 "above 0 are needed.",
                 remedy="Correct --steps or --lr.",
             )

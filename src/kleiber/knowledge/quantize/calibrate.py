@@ -53,12 +53,12 @@ def calibration(
 
 @torch.no_grad()
 def linear_order(model: GPT, texts: Sequence[Tensor]) -> list[str]:
-    """Return the linear maps in the blocks in the order in which a token meets them."""
+    """Return the linear maps in the blocks, single or stacked, as a token meets them."""
     order: dict[str, None] = {}
     hooks = [
         module.register_forward_pre_hook(lambda *_, name=name: order.setdefault(name, None))
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name.startswith("blocks.")
+        if name.startswith("blocks.") and _is_linear(module)
     ]
     _read(model, texts, hooks)
     return list(order)
@@ -66,22 +66,30 @@ def linear_order(model: GPT, texts: Sequence[Tensor]) -> list[str]:
 
 @torch.no_grad()
 def hessian(model: GPT, name: str, texts: Sequence[Tensor]) -> Tensor:
-    """Return ``2/n X X^T`` [C, C] over the n positions that a linear map reads, in float64."""
+    """Return ``2/n X X^T`` of what a linear map reads, [E, C, C] in float64.
+
+    E is 1, or the number of maps in a stack; an expert's empty places read zeros, which add
+    nothing.
+    """
     module = model.get_submodule(name)
-    assert isinstance(module, nn.Linear)
-    moments_CC = torch.zeros(
-        module.in_features, module.in_features, dtype=torch.float64, device=module.weight.device
-    )
-    seen = 0
+    columns = module.get_parameter("weight").shape[-1]
+    maps = module.get_parameter("weight").shape[:-2].numel()
+    moments: list[Tensor] = []
+    rows: list[int] = []
 
     def add(_: nn.Module, read: tuple[Tensor, ...]) -> None:
-        nonlocal seen
-        read_NC = read[0].reshape(-1, module.in_features).double()
-        moments_CC.addmm_(read_NC.T, read_NC)
-        seen += len(read_NC)
+        read_ENC = read[0].reshape(maps, -1, columns).double()
+        moments.append(read_ENC.mT @ read_ENC)
+        rows.append(read_ENC.shape[1])
 
     _read(model, texts, [module.register_forward_pre_hook(add)])
-    return moments_CC * (2 / max(1, seen))
+    return 2 / sum(rows) * torch.stack(moments).sum(0)
+
+
+def _is_linear(module: nn.Module) -> bool:
+    """Return whether a module is a linear map or a stack: it has a weight [.., R, C]."""
+    weight = dict(module.named_parameters(recurse=False)).get("weight")
+    return weight is not None and weight.dim() >= 2
 
 
 def _read(

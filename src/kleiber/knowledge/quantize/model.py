@@ -62,8 +62,8 @@ def quantize(model: GPT, how: Rounding, texts: Sequence[Tensor] = ()) -> Rounded
 
     GPTQ goes from map to map in the order in which a token meets them, and each is calibrated on
     what it reads in the model as rounded so far. ``texts`` are those of ``calibration``. What GPTQ
-    has no inputs for (an embedding, stacked experts, a map that no text reached) is rounded to
-    nearest, and ``notes`` say so.
+    has no inputs for (an embedding, an expert that no token chose) is rounded to nearest, and
+    ``notes`` say so.
     """
     found = {place.name: place for place in chosen(model, how.weights, how.grid)}
     model = copy.deepcopy(model)
@@ -75,14 +75,15 @@ def quantize(model: GPT, how: Rounding, texts: Sequence[Tensor] = ()) -> Rounded
     for name in [name for name in found if name not in order]:  # those first: the maps read them
         parameter = model.get_parameter(name)
         parts[name] = [round_to_nearest(one, how.grid) for one in found[name].matrices(parameter)]
-        stands = torch.stack([one.weight() for one in parts[name]])
-        parameter.copy_(stands.reshape(parameter.shape))
+        _put(parameter, parts[name])
+    unread: list[str] = []
     for name, module in order.items():
-        weight_RC, moments_CC = model.get_parameter(name), hessian(model, module, texts)
-        one = gptq(weight_RC, moments_CC, how.grid, act_order=how.act_order, damp=how.damp)
-        parts[name] = [one]
-        weight_RC.copy_(one.weight())
-    notes = said([*found.values()], how.grid) + _left_over(found, order, how)
+        parameter, moments_ECC = model.get_parameter(name), hessian(model, module, texts)
+        maps = zip(found[name].matrices(parameter), moments_ECC, strict=True)
+        parts[name] = [_moved(weight_RC, moments_CC, how) for weight_RC, moments_CC in maps]
+        unread += [name for moments_CC in moments_ECC if not moments_CC.any()]
+        _put(parameter, parts[name])
+    notes = said([*found.values()], how.grid) + _left_over(found, order, unread, how)
     return Rounded(model, parts, _storage(model, parts, how.grid), tuple(notes))
 
 
@@ -118,9 +119,25 @@ def _calibrated(
     return {f"{name}.weight": name for name in modules if f"{name}.weight" in found}
 
 
-def _left_over(found: dict[str, Place], order: dict[str, str], how: Rounding) -> list[str]:
+def _moved(weight_RC: Tensor, moments_CC: Tensor, how: Rounding) -> Quantized:
+    """Round one matrix by GPTQ; one whose map read nothing (an idle expert's) to nearest."""
+    if not moments_CC.any():
+        return round_to_nearest(weight_RC, how.grid)
+    return gptq(weight_RC, moments_CC, how.grid, act_order=how.act_order, damp=how.damp)
+
+
+def _put(parameter: Tensor, parts: list[Quantized]) -> None:
+    """Give a parameter the values that its codes stand for."""
+    stands = torch.stack([one.weight() for one in parts])
+    parameter.copy_(stands.reshape(parameter.shape))
+
+
+def _left_over(
+    found: dict[str, Place], order: dict[str, str], unread: list[str], how: Rounding
+) -> list[str]:
     """Return a sentence on what GPTQ was asked to round and could not."""
     left = [n for n, place in found.items() if n not in order and place.kind != "vector"]
+    left += [f"{unread.count(name)} of {name}" for name in dict.fromkeys(unread)]
     if how.method != "gptq" or not left:
         return []
     return [f"Rounded to nearest, without inputs to calibrate on: {', '.join(left)}."]

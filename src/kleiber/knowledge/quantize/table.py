@@ -54,12 +54,19 @@ class Asked:
             grid = Grid(
                 bits=bits, group=group, symmetric=self.symmetric, float_bits=self.float_bits
             )
-            by = "gptq" if method == "gptq" else "rtn"
-            found.append(
-                (method, Rounding(grid=grid, method=by, weights=self.weights,
-                                  act_order=self.act_order))
-            )  # fmt: skip
+            how = Rounding(
+                grid=grid,
+                method="gptq" if method == "gptq" else "rtn",
+                weights=self.weights,
+                act_order=self.act_order,
+            )
+            found.append((method, how))
         return found
+
+    def tuning(self, cell: Cell) -> Tuning:
+        """Return the fine-tuning of a run, by its own optimiser's settings."""
+        lr = LOW * cell.rate if self.lr is None else self.lr
+        return Tuning(steps=self.steps, lr=lr, betas=cell.betas, eps=cell.eps, clip=cell.clip)
 
 
 def quantize_folder(
@@ -81,12 +88,15 @@ def quantize_folder(
             remedy="Name a run that people were taught in.",
         )
     model = model.to(device)
-    for _, how in roundings:
-        chosen(model, how.weights, how.grid)  # what cannot be is said before anything is measured
+    for _, how in roundings:  # what cannot be is said before anything is measured
+        chosen(model, how.weights, how.grid)
+    needs = "gptq" in asked.methods
+    texts = calibration(source, context=cell.context, texts=asked.texts) if needs else []
+    if "aware" in asked.methods:
+        asked.tuning(cell)
     plain = _measured(model, source, cell)
     before = plain.bits_per_param
     yield _row("float", plain, before, bits=float_bits(model))
-    texts = calibration(source, context=cell.context, texts=asked.texts, seed=cell.seed)
     if "aware" in asked.methods:
         tuned = _tuned(model, source, cell, asked, None)
         yield _row("float, tuned", _measured(tuned, source, cell), before, bits=float_bits(tuned))
@@ -105,13 +115,6 @@ def _measured(model: GPT, source: Source, cell: Cell) -> Measurement:
 
 def _tuned(model: GPT, source: Source, cell: Cell, asked: Asked, how: Rounding | None) -> GPT:
     """Return the model after fine-tuning through a grid, or without one."""
-    tuning = Tuning(
-        steps=asked.steps,
-        lr=LOW * cell.rate if asked.lr is None else asked.lr,
-        betas=cell.betas,
-        eps=cell.eps,
-        clip=cell.clip,
-    )
     one_pass = Windows(source, exposures=1, batch=cell.batch, context=cell.context, seed=cell.seed)
     batches = Windows(
         source,
@@ -121,7 +124,7 @@ def _tuned(model: GPT, source: Source, cell: Cell, asked: Asked, how: Rounding |
         seed=cell.seed,
     )
     grid, weights = (None, "linear") if how is None else (how.grid, how.weights)
-    return tune(model, batches, tuning, grid=grid, weights=weights)[0]
+    return tune(model, batches, asked.tuning(cell), grid=grid, weights=weights)[0]
 
 
 def _row(
