@@ -76,13 +76,14 @@ def predict(
         "unique_tokens": count_if(unique_tokens, "--unique-tokens", "25B"),
         "experts": count_if(experts, "--experts", "64"),
     }
+    method = asked.method
     made, problems = saved_or_made(files, reading, fitting, asked.bootstraps, quiet=json)
-    found = made.predict(*wanted, level=asked.level, method=asked.method, **more)
+    found = made.predict(*wanted, level=asked.level, method=method, **more)
     findings = check(made, found)
     if plot:
         save_plot(plot, made, found, asked.level)
     if json:
-        content = made.to_dict(asked.level, asked.method)
+        content = made.to_dict(asked.level, method)
         content |= {
             **found.to_dict(),
             "schema": "kleiber.predict/1",
@@ -126,6 +127,7 @@ def _with_prior(
             f"{refused[0]} was given.",
             remedy="Leave it out, or leave --prior out.",
         )
+    width = asked.width
     runs = (reading or Reading()).read(files)
     if not json:
         say_notes(runs)
@@ -136,7 +138,7 @@ def _with_prior(
         prior=prior[0],
         without=prior[1],
         level=asked.level,
-        interval=asked.width,
+        interval=width,
     )
     if json:
         print_json({"schema": "kleiber.forecast/1", **found.to_dict(), "command": command()})
