@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kleiber.errors import ValuesError
 from kleiber.fitting import evidence
 from kleiber.fitting.borrow import Borrowed, borrow
 from kleiber.fitting.evidence import Evidence
@@ -140,8 +141,21 @@ def left_out(cases: Sequence[Case], name: str = "bundled") -> tuple[Prior, dict[
 
 
 def trials(cases: Sequence[Case], priors: dict[str, Prior]) -> Trials:
-    """Predict every cell under its source's prior, and under the weak one."""
+    """Predict every cell under its source's prior, and under the weak one.
+
+    Raises
+    ------
+    ValuesError
+        Where there is no cell: a source that leaves no other, or families of one size.
+    """
     cells = tuple(cell for case in cases if case.cluster in priors for cell in cells_of(case))
+    if not cells:
+        sources = sorted({case.cluster for case in cases})
+        raise ValuesError(
+            f"No family can be predicted with its source left out: there are {len(cases)}, of "
+            f"{', '.join(sources) or 'no source'}.",
+            remedy="Give families of at least two sources, of two sizes or more.",
+        )
     seen = evidence.gather([cell.case.row(cell.seen) for cell in cells])
     held = Priors.of([priors[cell.case.cluster] for cell in cells])
     return judge(cells, borrow(seen, held), priors)
