@@ -75,7 +75,9 @@ class Experts(nn.Module):
         """Decide which expert takes which token, and at which of its places."""
         N, E = len(x_ND), self.count
         C = places(N, E, self.top_k, self.factors[test])
-        score_NE = self.router(x_ND).float().softmax(dim=-1)
+        logit_NE = self.router(x_ND)
+        at_least = torch.promote_types(logit_NE.dtype, torch.float32)  # in bfloat16 too
+        score_NE = logit_NE.softmax(dim=-1, dtype=at_least)
         top_NK, choice_NK = score_NE.topk(self.top_k, dim=-1)
         if self.top_k > 1:
             top_NK = top_NK / top_NK.sum(dim=-1, keepdim=True)
@@ -84,9 +86,9 @@ class Experts(nn.Module):
         before_ME = chosen_KNE.flatten(0, 1).cumsum(0) - 1  # first choices of all come first
         place_KN = (before_ME.view(-1, N, E) * chosen_KNE).sum(-1)
         slot_KN = torch.where(place_KN < C, choice_NK.T * C + place_KN, E * C)
-        share_E = chosen_KNE[0].float().mean(0)
+        share_E = chosen_KNE[0].to(at_least).mean(0)
         balance = E * (score_NE.mean(0) * share_E).sum()
-        return Route(C, slot_KN.unbind(0), top_NK.unbind(1), balance)
+        return Route(C, slot_KN.unbind(0), top_NK.unbind(1), balance, E * C)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ class Route:
     slots: tuple[Tensor, ...]
     gates: tuple[Tensor, ...]
     balance: Tensor
+    full: int  # the slot of what is dropped
+
+    @property
+    def dropped(self) -> float:
+        """The share of the choices that found no place."""
+        return torch.stack(self.slots).eq(self.full).float().mean().item()
 
 
 def places(tokens: int, experts: int, top_k: int, factor: float) -> int:
