@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from kleiber.errors import InputError, UsageError
@@ -47,7 +47,7 @@ class Tuning:
 def tune(
     model: GPT, batches: Batches, how: Tuning, *, grid: Grid | None, weights: str = "linear"
 ) -> tuple[GPT, list[float]]:
-    """Return a fine-tuned copy in float, and each step's loss.
+    """Return a fine-tuned copy in float, and each step's loss, mean nats a token.
 
     It is to be rounded on the same grid afterwards (``model.quantize``). ``grid`` None is the
     control: the same steps without rounding.
@@ -64,7 +64,7 @@ def tune(
     optimizer = torch.optim.AdamW(
         parameters.values(), lr=how.lr, betas=how.betas, eps=how.eps, weight_decay=0.0
     )
-    losses: list[float] = []
+    both, losses = _Losses(model), list[float]()
     for step in range(how.steps):
         optimizer.param_groups[0]["lr"] = how.lr * rate(
             step, how.steps, warmup=how.warmup, final=0.0
@@ -74,12 +74,13 @@ def tune(
             for name, parameter in parameters.items()
         }
         pair = (torch.from_numpy(part).to(device) for part in batches.batch(step))
-        loss = functional_call(model, seen, tuple(pair))
+        named = {f"model.{name}": value for name, value in seen.items()}
+        nats, uneven = functional_call(both, named, tuple(pair))
         optimizer.zero_grad()
-        loss.backward()
+        (nats if uneven is None else nats + uneven).backward()
         torch.nn.utils.clip_grad_norm_(parameters.values(), how.clip)
         optimizer.step()
-        losses.append(loss.item())
+        losses.append(nats.item())
     if not math.isfinite(sum(losses)):
         raise InputError(
             "The fine-tuning diverged: its loss is no finite number.", remedy="Lower the rate."
@@ -93,3 +94,15 @@ def through(parameter: Tensor, place: Place, grid: Grid) -> Tensor:
         stands = [round_to_nearest(one, grid).weight() for one in place.matrices(parameter)]
         moved = torch.stack(stands).reshape(parameter.shape) - parameter
     return parameter + moved
+
+
+class _Losses(nn.Module):
+    """A model whose forward gives both its losses, for a functional call."""
+
+    def __init__(self, model: GPT) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens_BT: Tensor, targets_BT: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the mean nats, and what the routers' unevenness costs."""
+        return self.model.losses(tokens_BT, targets_BT)

@@ -19,8 +19,8 @@ WEIGHTS = {
     "matrices": ("linear", "embedding"),
     "all": ("linear", "embedding", "vector"),
 }
-# Bits of a code. At 2, with all else in float, models of 1.97, 1.95 and 1.91 bits a parameter fall to
-# -3.4, -3.5 and -3.0 (width 24, 73 rows): every token is read wrongly, and as every token's score.
+# Bits of a code. At 2, with all else in float, three models of 1.9 to 2.0 bits a parameter fall to
+# -3.0 to -3.5 (width 24, 73 rows): every token is read wrongly, and so is every score.
 SMALLEST_EMBEDDING = 3
 
 
