@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from kleiber.errors import UsageError
 from kleiber.knowledge.biographies import FORMS, Biographies
+from kleiber.knowledge.corpus import read_corpus
 from kleiber.knowledge.mixture import Mixture, marked, mixture
 from kleiber.knowledge.packing import Windows
 from kleiber.knowledge.people import People
 from kleiber.knowledge.pools import Pools
 from kleiber.knowledge.random_strings import RandomStrings
+from kleiber.knowledge.rewritten import Rewritten
 from kleiber.knowledge.settings import (
     check_above_zero,
     check_at_least_one,
@@ -25,8 +27,10 @@ from kleiber.knowledge.texts import Source
 from kleiber.knowledge.tokens import BytePairs, Tokenizer, Words
 from kleiber.training.config import ModelConfig, TrainConfig
 
-LATER = ("mix", "domains")  # settings that runs before them lack: left out where unsaid
-FORMATS = ("bioD", *FORMS, "random")
+LATER = ("mix", "domains", "corpus")  # settings that runs before them lack: left out where unsaid
+REWRITTEN = "rewritten"
+FORMATS = ("bioD", *FORMS, "random", REWRITTEN)
+FILES = ("texts", "people")  # of a corpus
 SIZES = {"length", "symbols"}  # of random strings; the rest of ``strings`` is bioD's
 STRINGS = ("K", "C", "D", "L", "T", "name_tokens", "name_pool", "length", "symbols")
 COUNTS = ("people", "exposures", "layers", "width", "heads", "batch", "texts", "mlp_ratio")
@@ -40,11 +44,12 @@ class Cell:
     """Everything that decides a run; equal cells end in equal weights.
 
     ``exposures`` may be any number from 1. ``mix`` and ``domains`` say what is shown besides
-    (``knowledge.shares``). ``pools`` are the sizes that differ from the paper's (biographies),
-    ``strings`` the sizes of bioD (K, C, D, L, T, name_tokens) or of random strings (length,
-    symbols). ``lr`` is the peak rate, or ``lr_times_width`` over the width. ``tokens`` is "words",
-    "trained:ROWS" for byte pairs learnt from the texts, or "bytes:VOCABULARY:MERGES" with GPT-2's
-    two files.
+    (``knowledge.shares``); ``corpus``, of the format rewritten, names its two files, texts and
+    people (``knowledge.corpus``). ``pools`` are the sizes that differ from the paper's
+    (biographies), ``strings`` the sizes of bioD (K, C, D, L, T, name_tokens) or of random strings
+    (length, symbols). ``lr`` is the peak rate, or ``lr_times_width`` over the width. ``tokens`` is
+    "words", "trained:ROWS" for byte pairs learnt from the texts, or "bytes:VOCABULARY:MERGES" with
+    GPT-2's two files.
     """
 
     people: int
@@ -76,6 +81,7 @@ class Cell:
     texts: int = 4  # fresh texts a person, to measure
     mix: dict[str, Any] = field(default_factory=dict[str, Any])
     domains: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    corpus: dict[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         """Refuse what cannot be taught."""
@@ -95,10 +101,16 @@ class Cell:
             raise UsageError(
                 f"There is no format '{self.format}'.", remedy=f"Formats: {', '.join(FORMATS)}."
             )
-        if self.shares and self.format == "random":
+        if self.shares and self.format in ("random", REWRITTEN):
             raise UsageError(
-                "mix or domains are given, and the format is random: strings have no names.",
-                remedy="Mix people, in any other format.",
+                f"mix or domains are given, and the format is {self.format}: no junk can be made.",
+                remedy="Mix people whom kleiber makes, in any other format.",
+            )
+        check_names(self.corpus, FILES, FILES if self.format == REWRITTEN else ())
+        if self.corpus and self.format != REWRITTEN:
+            raise UsageError(
+                f"A corpus is given, and the format is {self.format}.",
+                remedy=f"Set format to {REWRITTEN}, or leave the corpus out.",
             )
         if (self.lr is None) == (self.lr_times_width is None):
             raise UsageError(
@@ -152,8 +164,14 @@ class Cell:
         if self.format == "random":
             sizes = {name: size for name, size in self.strings.items() if name in SIZES}
             return RandomStrings(self.people, **sizes, seed=self.seed)
+        if self.format == REWRITTEN:
+            corpus = read_corpus(self.corpus["texts"], self.corpus["people"])
+            tokenizer = self._tokenizer(lambda: (one.text for one in corpus.texts))
+            return Rewritten(corpus, self.people, tokenizer, self.seed)
         people = People(Pools.paper(**self.pools), self.people, self.seed)
-        tokenizer = self._tokenizer(people)
+        words = Biographies(people, self.format, Words(), self.templates)
+        read = range(min(self.people, READ))
+        tokenizer = self._tokenizer(lambda: (one.text for one in words.biographies(read, 0)))
         return marked(Biographies(people, self.format, tokenizer, self.templates), self.shares)
 
     def model(self, source: Source) -> ModelConfig:
@@ -199,7 +217,7 @@ class Cell:
             return mixture(source, self.shares, **shown)
         return Windows(source, **shown)
 
-    def _tokenizer(self, people: People) -> Tokenizer:
+    def _tokenizer(self, texts: Callable[[], Iterable[str]]) -> Tokenizer:
         kind, _, files = self.tokens.partition(":")
         if kind == "words":
             return Words()
@@ -207,9 +225,7 @@ class Cell:
         if kind == "bytes" and vocabulary and merges:
             return BytePairs.from_files(vocabulary, merges)
         if kind == "trained" and files.isdecimal():
-            words = Biographies(people, self.format, Words(), self.templates)
-            read = words.biographies(range(min(self.people, READ)), 0)
-            return BytePairs.train((one.text for one in read), int(files))
+            return BytePairs.train(texts(), int(files))
         raise UsageError(
             f"There are no tokens '{self.tokens}'.",
             remedy="Use words, trained:ROWS for byte pairs learnt from the texts, or "

@@ -12,7 +12,7 @@ import torch
 from kleiber.errors import InputError
 from kleiber.knowledge.cell import Cell
 from kleiber.knowledge.measure import Measurement, measure
-from kleiber.knowledge.prepare import RESULT, record
+from kleiber.knowledge.prepare import RESULT, about, record
 from kleiber.knowledge.random_strings import Memorised, RandomStrings, memorised
 from kleiber.knowledge.shares import said, useful_share
 from kleiber.knowledge.texts import Source
@@ -70,7 +70,7 @@ def run(
         trainings,
         batches,
         folders,
-        about=[{"cell": cell.to_dict()} for cell in cells],
+        about=[about(cell, source) for cell, source in zip(cells, sources, strict=True)],
         device=device,
         save_every=save_every,
     )

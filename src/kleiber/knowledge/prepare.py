@@ -11,6 +11,8 @@ from typing import Any
 
 from kleiber.errors import InputError, UsageError
 from kleiber.knowledge.cell import Cell
+from kleiber.knowledge.rewritten import Rewritten
+from kleiber.knowledge.texts import Source
 from kleiber.training import RunFolder
 from kleiber.training.memory import check_room, training_bytes
 from kleiber.training.record import record_of
@@ -22,8 +24,15 @@ WEIGHTS = "weights.safetensors"
 def record(cell: Cell) -> dict[str, Any]:
     """Return the run.json of a cell, or raise for what cannot be taught or built."""
     source = cell.source()
-    batches, about = cell.batches(source), {"cell": cell.to_dict()}
-    return record_of(cell.model(source), cell.training(batches.steps), batches, about)
+    batches = cell.batches(source)
+    training = cell.training(batches.steps)
+    return record_of(cell.model(source), training, batches, about(cell, source))
+
+
+def about(cell: Cell, source: Source) -> dict[str, Any]:
+    """Return what a run's folder says of the data: the cell, and which files it read if any."""
+    files = {"corpus": source.digest} if isinstance(source, Rewritten) else {}
+    return {"cell": cell.to_dict(), **files}
 
 
 def finished(cell: Cell, folder: RunFolder) -> dict[str, Any] | None:

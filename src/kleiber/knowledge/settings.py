@@ -28,6 +28,10 @@ def _sizes(value: Any) -> bool:
     return isinstance(value, Mapping) and all(_whole(size) for size in value.values())
 
 
+def _texts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
+
+
 def _tables(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(one, Mapping) for one in value)
 
@@ -39,6 +43,7 @@ KINDS: dict[str, tuple[str, Test]] = {
     "bool": ("true or false", lambda value: isinstance(value, bool)),
     "dict[str, Any]": ("a table", lambda value: isinstance(value, Mapping)),
     "list[dict[str, Any]]": ("a list of tables", _tables),
+    "dict[str, str]": ("a table of texts", _texts),
     "dict[str, int]": ("a table of whole numbers", _sizes),
     "tuple[float, float]": ("two numbers", _pair),
 }
