@@ -17,6 +17,7 @@ PRECISIONS = ("fp32", "bf16")
 MLPS = ("standard", "gated", "none", "experts")
 ACTIVATIONS = ("gelu", "silu", "relu")
 NORMS = ("layer", "layer-unbiased", "rms")
+EPS = 1e-5  # of all norms, so that architectures differ in what they say they do
 NEEDED = {"layers", "width", "heads", "vocab", "context"}
 LATER = (  # fields of a shape that the first runs' folders do not name
     *("mlp", "activation", "norm", "biases", "tied", "kv_heads"),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from kleiber.training.config import ModelConfig
-
-EPS = 1e-5  # for all of them, so that architectures differ in what they say they do
+from kleiber.training.config import EPS, ModelConfig
 
 
 def norm(config: ModelConfig) -> nn.Module:
