@@ -18,6 +18,7 @@ from kleiber.errors import InputError
 from kleiber.knowledge.texts import OTHER, Texts
 from kleiber.training import GPT
 from kleiber.training.config import ModelConfig
+from kleiber.training.memory import hidden_floats
 
 Nats = Callable[[Texts], tuple[NDArray[np.float64], NDArray[np.bool_]]]
 """Texts to nats and whether a token is the most likely one; 0 and True where nothing is told."""
@@ -44,7 +45,7 @@ def nats_of(model: GPT) -> Nats:
             tokens_BT = torch.from_numpy(tokens).to(device)
             told_BT = torch.from_numpy(told[:, 1:]).to(device)
             hidden_MD = model.hidden(tokens_BT[:, :-1])[told_BT]
-            nats_M, best_M = _head(model.embed.weight, hidden_MD, tokens_BT[:, 1:][told_BT])
+            nats_M, best_M = _head(model.head_VD, hidden_MD, tokens_BT[:, 1:][told_BT])
             nats[whole][asked[whole]] = nats_M.double().cpu().numpy()
             best[whole][asked[whole]] = best_M.cpu().numpy()
         return nats, best
@@ -74,7 +75,7 @@ def _passes(model: ModelConfig, texts: Texts) -> Iterator[slice]:
             f"A text of {longest} tokens does not fit the model, whose context is {model.context}.",
             remedy=f"Measure a model with a context of {longest - 1} tokens or more.",
         )
-    a_token = (6 + 2 * model.mlp_ratio) * model.width + 2 * model.heads * longest
-    rows = min(MOST_ROWS, max(1, FLOATS // (longest * a_token)))
+    a_token = 6 * model.width + 2 * hidden_floats(model, test=True) + 2 * model.heads * longest
+    rows = min(MOST_ROWS, max(1, int(FLOATS // (longest * a_token))))
     for start in range(0, len(texts), rows):
         yield slice(start, min(start + rows, len(texts)))

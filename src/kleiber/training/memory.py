@@ -12,7 +12,8 @@ SHORT = 128
 
 FLOAT = 4
 COPIES = 6  # of every parameter: itself, gradient, two moments, and two passing ones
-A_TOKEN = 34  # floats a layer and channel that the backward pass reads again (measured)
+A_BLOCK, AN_MLP = 18, 4  # floats a layer and channel, or hidden channel of the MLP, that the
+# backward pass reads again (measured together: 34 a channel at four hidden ones each)
 HEAD = 4  # floats a token and row: logits, their gradient, and what the softmax keeps
 PROCESS = 450e6  # torch itself, compilers and the texts' tables
 
@@ -22,13 +23,21 @@ def training_bytes(
 ) -> float:
     """Estimate the bytes that training takes at its highest point, within about a third."""
     tokens = batch * window
-    kept = model.layers * A_TOKEN * model.width
+    kept = model.layers * (A_BLOCK * model.width + AN_MLP * hidden_floats(model, test=False))
     if window <= SHORT:
         kept += model.layers * 3 * model.heads * window  # scores, kept by the plain products
     half = 0.6 if precision == "bf16" else 1.0
     activations = tokens * (kept * half + HEAD * model.vocab) * FLOAT
     parameters = COPIES * count_params(model)["total"] * FLOAT
     return PROCESS + stack * (parameters + activations)
+
+
+def hidden_floats(model: ModelConfig, *, test: bool) -> float:
+    """Return a token's floats between the maps of an MLP; experts hold empty places as well."""
+    if model.mlp != "experts":
+        return model.hidden * (2 if model.mlp == "gated" else 1)
+    factor = model.test_capacity if test else model.capacity
+    return min(model.top_k * factor, model.experts) * (model.hidden + model.width)
 
 
 def available_bytes(device: str = "cpu") -> float:
