@@ -11,6 +11,7 @@ from kleiber.errors import UsageError, ValuesError
 from kleiber.fitting import fit
 from kleiber.judging import Cut, backtest
 from kleiber.judging.cells import Cell, by_size, grouped, thin, weights
+from kleiber.judging.report import text
 from kleiber.runs import Runs
 from kleiber.samples import LADDER
 from kleiber.studies import opt_units
@@ -126,3 +127,23 @@ def test_opt_in_both_units_is_as_published(published: Path) -> None:
     for row in opt_units.run(published).rows:
         assert float(row["as perplexity %"]) == pytest.approx(float(row["published %"]), abs=0.006)
         assert float(row["in nats %"]) == pytest.approx(float(row["repaired %"]), abs=0.05)
+
+
+def test_the_text_says_whose_losses_it_shows() -> None:
+    """Two hidden finals: the row shows one of them, and the errors are means over both."""
+    hidden = {"run": ["a", "b"], "params": [1e9, 1e9], "tokens": [2e10, 8e10]}
+    small = {
+        "run": [f"r{i}" for i in range(8)],
+        "params": np.repeat([1e8, 2e8, 3e8, 5e8], 2),
+        "tokens": np.tile([2e9, 8e9], 4) * np.repeat([1, 2, 3, 5], 2),
+    }
+    table = {key: [*small[key], *hidden[key]] for key in small}
+    n, d = np.asarray(table["params"]), np.asarray(table["tokens"])
+    table["loss"] = list(1.8 + 430 / n**0.345 + 1900 / d**0.362)
+    table["loss"][-2] += 0.05
+    several = backtest(Runs.read(table))
+    last = several.outcomes[-1]
+    assert abs(last.error - (last.predicted - last.actual)) > 0.02
+    assert "of the hidden size's most-trained run" in text(several)
+    alone = backtest(Runs.read({key: values[:-1] for key, values in table.items()}))
+    assert "of the one hidden final" in text(alone) and "averaged" not in text(alone)

@@ -140,7 +140,8 @@ def test_the_command_lists_and_refuses(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KLEIBER_DATA", raising=False)
     assert run(["study", "published-fits"]) == 1
-    assert "--data DIR" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--data DIR" in said and "--from DIR" in said
 
 
 def test_the_command_writes_what_it_prints(
@@ -150,3 +151,9 @@ def test_the_command_writes_what_it_prints(
     said = capsys.readouterr()
     assert (tmp_path / "published_fits.md").read_text(encoding="utf-8").strip() == said.out.strip()
     assert said.err == f"wrote {tmp_path / 'published_fits.md'}\n"
+
+
+def test_json_says_the_command_as_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ["study", "interval-coverage", "--repeats", "2", "--seed", "4", "--json"]
+    assert run(typed) == 0
+    assert json.loads(capsys.readouterr().out)["command"] == " ".join(["kleiber", *typed])

@@ -47,7 +47,7 @@ def study(
     json
         Print one JSON object instead of text.
     """
-    from kleiber.cli.output import print_json, say
+    from kleiber.cli.output import command, print_json, say
     from kleiber.errors import UsageError
     from kleiber.studies import NAMES
 
@@ -76,7 +76,9 @@ def study(
         for drawn in _draw(name, table.extra, Path(out) / name):
             say(f"drew {drawn}")
     if json:
-        print_json({"schema": "kleiber.study/1", "study": name, **table.content()})
+        # The table's own command is the one of results/; here it is the one that was typed.
+        content = {**table.content(), "command": command()}
+        print_json({"schema": "kleiber.study/1", "study": name, **content})
     else:
         print(table.markdown())
 
@@ -115,7 +117,7 @@ def _of_runs(name: str, data: str | None, as_published: bool) -> Table | Book:
     if not folder.is_dir():
         raise InputError(
             f"The study '{name}' reads published runs, and there is no folder '{folder}'.",
-            remedy="Say where they are with --data DIR.",
+            remedy="Say where they are with --data DIR (or --from DIR), or in $KLEIBER_DATA.",
         )
     if name == "guide":
         from kleiber.studies.guide.study import run

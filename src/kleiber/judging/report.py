@@ -25,14 +25,25 @@ def text(found: Backtest) -> str:
     rows = [HEADS, *(cells(outcome) for outcome in found.outcomes)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
     lines += [_aligned(row, widths) for row in rows]
-    lines += [
-        "",
-        "  Errors are predicted less actual, averaged over the hidden size's finals; the last two",
-        "  columns are the errors of the best loss seen and of the most-trained run's loss.",
-    ]
+    lines += ["", *(f"  {said}" for said in _reading(found))]
     if any(not outcome.identified for outcome in found.outcomes):
         lines.append("  * too few sizes or token counts to identify the law")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _reading(found: Backtest) -> tuple[str, ...]:
+    """Return how to read the table: whose losses its rows show, over what errors are means."""
+    baselines = (
+        "The last two columns are the errors of the best loss seen and of the most-trained run's",
+        "loss.",
+    )
+    if all(math.isclose(o.error, o.predicted - o.actual, abs_tol=1e-9) for o in found.outcomes):
+        return ("Errors are predicted less actual, of the one hidden final.", *baselines)
+    return (
+        "Predicted, interval and actual are of the hidden size's most-trained run. Errors are",
+        "predicted less actual, averaged over every hidden point: not the difference of the two.",
+        *baselines,
+    )
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
