@@ -121,7 +121,7 @@ def fit_points(
     problem = pose_points(law, points, objective, _first_delta(objective, delta), held)
     _enough(problem, points)
     if objective == "huber" and delta == "auto":
-        problem = problem.having(delta=float(engine.auto_delta(problem)[0, 0]))
+        problem = problem.having(delta=float(engine.auto_delta(problem, steps=steps)[0, 0]))
     first = engine.starts(problem, 1, extra=starts - 1, seed=seed)[0]
     solved = newton.solve(problem.model, problem.data, problem.space, first, PATIENCE, steps)
     one = _row(solved, _best(problem, solved))

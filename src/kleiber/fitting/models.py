@@ -1,7 +1,7 @@
 """The two models that the solver knows: a sum of powers, and any smooth law.
 
 A sum of powers gives its Hessian in a few matrix products and moves along its own valleys.
-Any other law gives its exact gradient, and the curvature of z is differenced from it.
+Any other law gives its exact gradient, and the curvature of z, or that is differenced.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from kleiber.fitting.objective import residuals, value_and_slopes
 from kleiber.fitting.problem import Data, Model
-from kleiber.laws.base import Array, Index, Law
+from kleiber.laws.base import Array, Index, Law, Mask
 from kleiber.laws.powers import layout, log_sum
 
 _DIFFERENCE = 1e-5  # the curvature of z is smooth (no Huber kinks): error about 1e-10
@@ -131,6 +131,15 @@ class Powers:
         moved[:, c] = np.where(sound, level + np.log(np.maximum(new_share, 1e-300)), moved[:, c])
         return moved
 
+    @property
+    def bends(self) -> bool:
+        """Whether steps are bent: they are retracted."""
+        return False
+
+    def bend(self, theta: Array, moved: Array, loose: Mask) -> Array:
+        """Return ``moved``."""
+        return moved
+
 
 def _products(left: Array, right: Array) -> Array:
     """Return (n, a*b): the products of the slopes (a, n) and (b, n) of two terms."""
@@ -139,7 +148,7 @@ def _products(left: Array, right: Array) -> Array:
 
 @dataclass(frozen=True)
 class Smooth:
-    """Any law with an exact gradient; the curvature of z is differenced from it."""
+    """Any law with an exact gradient; a curvature of z that it lacks is differenced from that."""
 
     law: Law
     logs: Array
@@ -159,6 +168,8 @@ class Smooth:
         f, c, u = value_and_slopes(data.kind, z, r, data.w, data.delta)
         gradient = np.einsum("bkn,bn->bk", dz, c)
         hessian = (dz * (u + c)[:, None, :]) @ dz.swapaxes(1, 2)
+        if self.law.curvature is not None:
+            return f, gradient, hessian + self.law.curvature(theta, self.logs, c)
         size = theta.shape[1]
         for k in range(size):
             offset = np.zeros(size)
@@ -171,3 +182,14 @@ class Smooth:
     def retract(self, theta: Array, step: Array) -> Array:
         """Return theta + step."""
         return theta + step
+
+    @property
+    def bends(self) -> bool:
+        """Whether the law knows its own valley."""
+        return self.law.bend is not None
+
+    def bend(self, theta: Array, moved: Array, loose: Mask) -> Array:
+        """Return where the law's own valley leads from theta towards ``moved``."""
+        if self.law.bend is None:
+            return moved
+        return self.law.bend(theta, moved, self.logs.mean(axis=1), loose)

@@ -161,6 +161,15 @@ def least_decrease(objective: Array, weight: Array) -> Array:
     return RELATIVE_DECREASE * objective + noise
 
 
+def _bent(model: Model, space: Space, phi: Array, trial: Array) -> Array:
+    """Return the trials (B, F) moved on in their loose coordinates, where that is finite."""
+    loose = space.loose()
+    moved = space.phi(model.bend(space.theta(phi), space.theta(trial), loose))
+    moved = np.clip(moved, space.lower, space.upper)
+    sound = np.all(np.isfinite(moved), axis=1, keepdims=True)
+    return np.where(sound & loose[list(space.free)], moved, trial)
+
+
 class _Rows:
     """The moving state of a batch: where each row is and what it knows there."""
 
@@ -215,7 +224,9 @@ def _solve_all(
             longest = np.abs(step).max(axis=1, keepdims=True)
             step *= np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-300))
             trial = np.clip(phi + step, space.lower, space.upper)
-            if whole:  # a curved step moves every coordinate, so no bound may be near
+            if model.bends:
+                trial = _bent(model, space, phi, trial)
+            elif whole:  # a curved step moves every coordinate, so no bound may be near
                 bent = model.retract(phi, step)
                 inside = ~held & (bent >= space.lower) & (bent <= space.upper)
                 trial = np.where(inside.all(axis=1, keepdims=True), bent, trial)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from kleiber.fitting.objective import Objective
-from kleiber.laws.base import Array, Index
+from kleiber.laws.base import Array, Index, Mask
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,13 @@ class Space:
         """Return full centred coordinates, shape (..., K), of free ones, shape (..., F)."""
         return phi @ self.Z.T + self.origin
 
+    def loose(self) -> Mask:
+        """Return which places of theta (K,) move no other: free, and tied to none."""
+        found = np.zeros(len(self.Z), dtype=bool)
+        for column, place in enumerate(self.free):
+            found[place] = self.Z[place, column] == 1.0 and np.sum(self.Z[:, column] != 0.0) == 1
+        return found
+
 
 class Model(Protocol):
     """A law on given predictors, many parameter rows at once."""
@@ -80,4 +87,13 @@ class Model(Protocol):
 
     def retract(self, theta: Array, step: Array) -> Array:
         """Return the point that a step leads to: theta + step to first order."""
+        ...
+
+    @property
+    def bends(self) -> bool:
+        """Whether steps are bent, and not retracted."""
+        ...
+
+    def bend(self, theta: Array, moved: Array, loose: Mask) -> Array:
+        """Return where a step to ``moved`` leads, moved on in the loose coordinates alone."""
         ...

@@ -186,6 +186,9 @@ def _box(law: Law, constraints: Constraints, level: float) -> tuple[Array, Array
     for name in small:
         if name is not None and (name not in written or name == law.floor):
             lower[law.index(name)] = level - NEGLIGIBLE
+    for name in law.vanishing:
+        if name not in written:
+            lower[law.index(name)] = -NEGLIGIBLE
     for name, (low, high) in constraints.bounds.items():
         i = law.index(name)
         lower[i] = max(lower[i], law.parameters[i].to_natural(low))

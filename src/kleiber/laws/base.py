@@ -65,6 +65,8 @@ class Term:
 LogLoss = Callable[[Array, Array], Array]
 Gradient = Callable[[Array, Array], tuple[Array, Array]]
 Shift = Callable[[Array, Array], Array]
+Curvature = Callable[[Array, Array, Array], Array]
+Bend = Callable[[Array, Array, Array, Mask], Array]
 Count = float | Array | None
 
 
@@ -94,6 +96,15 @@ class Law:
     guesses
         ``(level,) -> theta[S, K]``: starts in centred coordinates for data whose mean log-loss
         is ``level``; for laws without terms.
+    curvature
+        ``(theta[B, K], logs[P, n], c[B, n]) -> (B, K, K)``: the sum over points of ``c`` times
+        the second derivative of z; differenced from the gradient where None.
+    bend
+        ``(theta[B, K], moved[B, K], means[P], loose[K]) -> (B, K)``: where a step from theta to
+        ``moved`` leads along the law's own valley, for predictors whose logs have these means;
+        equal to ``moved`` to first order, and everywhere but in the loose coordinates.
+    vanishing
+        Coefficients inside an exponent: one of exp(-18) at the data's centre counts as zero.
     words
         What a column holds for this law where it is not what the column is named.
     """
@@ -110,6 +121,9 @@ class Law:
     optimum: Callable[[Array], tuple[Array, Array]] | None = None
     guesses: Callable[[float], Array] | None = None
     centre: Callable[[Array], Array] | None = None
+    curvature: Curvature | None = None
+    bend: Bend | None = None
+    vanishing: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
