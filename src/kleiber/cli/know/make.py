@@ -51,8 +51,7 @@ def make(
             )
     cell = replace(named(preset).cells(seeds=1, **settings)[0], seed=seed)
     source = cell.source()
-    people = np.tile(np.arange(source.count), cell.exposures)
-    shown = np.repeat(np.arange(cell.exposures), source.count)
+    shown, people = np.divmod(np.arange(round(cell.exposures * source.count)), source.count)
     written = write_jsonl(source, out, people, shown, overwrite=overwrite)
     bits = {"name": source.name_bits, "values": source.value_bits}
     if json:

@@ -24,7 +24,7 @@ class Changes:
     width: str | None = None
     "Width of the model; several with commas."
     exposures: str | None = None
-    "Times that each person is seen; several with commas."
+    "Times that each person is seen, such as 100 or 37.5; several with commas."
     layers: int | None = None
     "Layers of the model."
     heads: int | None = None
@@ -39,6 +39,12 @@ class Changes:
     "words, trained:ROWS, or bytes:VOCABULARY:MERGES with the paths of GPT-2's two files."
     precision: Literal["fp32", "bf16"] | None = None
     "Precision of the products."
+    mix: str | None = None
+    "Parts of useful data to parts of junk, such as 1:7."
+    junk: str | None = None
+    "Whose junk it is: fresh persons without end, repeated ones (max(8, N / 100)), or a number."
+    token: bool | None = None
+    "Put a token of its own in front of every useful text."
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that were given, by their names in a cell."""
@@ -48,8 +54,27 @@ class Changes:
         }
         for name in ("people", "width", "exposures"):
             said = getattr(self, name)
-            given[name] = None if said is None else _counts(said, f"--{name}")
+            whole = name != "exposures"
+            given[name] = None if said is None else _counts(said, f"--{name}", whole=whole)
+        given["mix"] = self._mix()
         return {name: value for name, value in given.items() if value is not None}
+
+    def _mix(self) -> dict[str, Any] | None:
+        """Return the mix that is asked for, None for none."""
+        found: dict[str, Any] = {}
+        if self.mix is not None:
+            useful, _, junk = self.mix.partition(":")
+            if not (useful.isdecimal() and junk.isdecimal()):
+                raise UsageError(
+                    f"--mix is {self.mix}; parts of useful data to parts of junk are expected.",
+                    remedy="Write for example --mix 1:7.",
+                )
+            found |= {"useful": int(useful), "junk_parts": int(junk)}
+        if self.junk is not None:
+            found["junk"] = int(self.junk) if self.junk.isdecimal() else self.junk
+        if self.token is not None:
+            found["token"] = self.token
+        return found or None
 
 
 def only(cells: list[Cell], verb: str) -> Cell:
@@ -62,17 +87,18 @@ def only(cells: list[Cell], verb: str) -> Cell:
     return cells[0]
 
 
-def _counts(text: str, option: str) -> int | list[int]:
-    """Return whole numbers from text such as "1000,10K"."""
+def _counts(text: str, option: str, *, whole: bool) -> float | list[float]:
+    """Return numbers from text such as "1000,10K", whole ones unless others are asked for."""
     try:
         found = [parse_count(part) for part in text.split(",")]
     except KleiberError as error:
         raise UsageError(
             f"{option}: {error.message}", remedy=f"Write for example {option} 1000,10K."
         ) from None
-    if any(value != int(value) for value in found):
+    if whole and any(value != int(value) for value in found):
         raise UsageError(
             f"{option} is {text}; whole numbers are expected.",
             remedy=f"Write for example {option} 1000,10K.",
         )
-    return int(found[0]) if len(found) == 1 else [int(value) for value in found]
+    numbers = [int(value) if value == int(value) else value for value in found]
+    return numbers[0] if len(numbers) == 1 else numbers
