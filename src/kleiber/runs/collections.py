@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,12 +172,16 @@ def cross_entropies(
     least_sizes: int = 3,
     sets: Sequence[str] | None = None,
     duplicates: bool = False,
+    absent: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[Family, Runs]]:
     """Yield every family of trained models whose values are cross-entropies, with its Runs.
 
     Families of fewer sizes than ``least_sizes``, and those that another family repeats, are
-    left out. Each table is read once.
+    left out. Each table is read once. With ``absent``, a set of which a file is missing, cut
+    short or changed is passed over whole and named to it, and only where no set is left is
+    that an InputError; without, it is one at once.
     """
+    none = True
     for found in COLLECTIONS if sets is None else [collection(name) for name in sets]:
         records = {
             one.name: one
@@ -189,11 +193,33 @@ def cross_entropies(
         }
         if not records:
             continue
-        for _, table in _tables(found, _folder(found, folder), tuple(records)):
-            for (key,), rows in table.group_by("family", maintain_order=True):
-                if rows["params"].drop_nulls().n_unique() >= least_sizes:
-                    record = records[str(key)]
-                    yield record, _runs(record, rows, as_published=False)
+        families = _by_family(found, folder, records, least_sizes)
+        if absent is None:
+            yield from families
+            continue
+        try:
+            whole = list(families)
+        except InputError as error:
+            absent(error.message)
+        else:
+            none = False
+            yield from whole
+    if absent is not None and none:
+        raise InputError(
+            "None of the public sets is there.",
+            remedy="Name the folder that holds theirs, or fetch them with kleiber data get.",
+        )
+
+
+def _by_family(
+    found: Collection, folder: Place, records: Mapping[str, Family], least_sizes: int
+) -> Iterator[tuple[Family, Runs]]:
+    """Yield the families of one set that have enough sizes."""
+    for _, table in _tables(found, _folder(found, folder), tuple(records)):
+        for (key,), rows in table.group_by("family", maintain_order=True):
+            if rows["params"].drop_nulls().n_unique() >= least_sizes:
+                record = records[str(key)]
+                yield record, _runs(record, rows, as_published=False)
 
 
 def _record(name: str, wanted: str) -> Family:

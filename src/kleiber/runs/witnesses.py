@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kleiber.errors import InputError
-from kleiber.runs.collections import COLLECTIONS, Place, cross_entropies
+from kleiber.runs.collections import Place, cross_entropies
 from kleiber.runs.sets.record import Family
 from kleiber.runs.table import Runs
 
@@ -30,17 +30,11 @@ def witnesses(
     """Return the families that bear witness, in the order of the sets.
 
     A family has at least three sizes, or two where its source has no larger one. Sets that are
-    not in the folder are passed over and named to ``absent``; InputError where none is there.
+    not in the folder, or of which a file is cut short or changed, are passed over and named to
+    ``absent``; InputError where none is left.
     """
-    found: list[tuple[Family, Runs]] = []
-    for one in COLLECTIONS:
-        try:
-            rows = list(cross_entropies(folder, least_sizes=2, sets=[one.name]))
-        except InputError as error:
-            if absent:
-                absent(error.message)
-            continue
-        found += [(f, runs) for f, runs in rows if not f.apart and f.key not in REPEATS]
+    every = cross_entropies(folder, least_sizes=2, absent=absent or (lambda _: None))
+    found = [(f, runs) for f, runs in every if not f.apart and f.key not in REPEATS]
     if not found:
         raise InputError(
             "None of the public sets is there.",

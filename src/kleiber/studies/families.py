@@ -53,7 +53,8 @@ def grouping(runs: Runs) -> float:
 
 def run(data: Path, *, compare: bool = True) -> Table:
     """Back-test every family and table the errors by k."""
-    families = list(cross_entropies(data))
+    absent: list[str] = []
+    families = list(cross_entropies(data, absent=absent.append))
     tested, ours = _timed(families)
     usual = [t for t in tested if not t.family.apart]
     apart = [t for t in tested if t.family.apart]
@@ -63,6 +64,8 @@ def run(data: Path, *, compare: bool = True) -> Table:
         f"{cells} cells, in {ours:.1f} s of CPU.",
     ]
     extra: dict[str, Any] = {"cpu_s": ours, "cells": cells}
+    if absent:
+        extra["absent"] = absent
     if compare:
         _, same = _timed(families, objective="raw")
         theirs, fitted = _one_by_one(tested, thinned=True)
@@ -107,6 +110,7 @@ def run(data: Path, *, compare: bool = True) -> Table:
             f"{MANY} sizes are grouped by a factor {GROUP}. 'inside' is the share of families "
             "whose 90 % interval held the most-trained hidden run. The last two columns are the "
             "errors of the best loss seen and of the most-trained run's loss.",
+            *(f"Not there: {one}" for one in absent),
         ),
         seed=0,
         extra=extra,

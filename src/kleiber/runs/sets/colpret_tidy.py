@@ -6,6 +6,7 @@ import io
 
 import polars as pl
 
+from kleiber.errors import InputError
 from kleiber.runs.sets.colpret_lm import NAME
 from kleiber.runs.sets.colpret_one import TASK_PERPLEXITY
 from kleiber.runs.sets.folder import Folder
@@ -31,9 +32,16 @@ SLIM_PAJAMA = (
 )
 
 
-def tidy(folder: Folder) -> pl.DataFrame:
-    """Return the tidy table as it is."""
-    return pl.read_parquet(io.BytesIO(folder.path(TIDY).read_bytes()))
+def tidy(folder: Folder, *, changed: bool = False) -> pl.DataFrame:
+    """Return the tidy table as published, or ``changed`` as it may be, to be compared."""
+    data = folder.raw(TIDY, changed=changed)
+    try:
+        return pl.read_parquet(io.BytesIO(data))
+    except Exception as error:  # polars raises several kinds, its panic among them
+        raise InputError(
+            f"'{folder.path(TIDY)}' is a broken Parquet file: {str(error).splitlines()[0]}.",
+            remedy="Get a fresh copy of it.",
+        ) from None
 
 
 def _read(folder: Folder) -> pl.DataFrame:

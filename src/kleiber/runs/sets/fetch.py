@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kleiber.errors import InputError
 from kleiber.runs.notes import counted
-from kleiber.runs.sets.folder import Folder
+from kleiber.runs.sets.folder import Folder, verified
 from kleiber.runs.sets.record import Collection, File
 
 TIMEOUT = 60.0  # seconds without an answer
@@ -78,18 +78,6 @@ def fetch(
             remedy="Give a local copy with --from DIR.",
         )
     return Got(folder, tuple(written), tuple(kept), tuple(left_out))
-
-
-def verified(data: bytes, file: File, name: str) -> bytes:
-    """Return a file's bytes, or raise InputError where they are not the published ones."""
-    found = hashlib.sha256(data).hexdigest()
-    if found != file.sha256:
-        raise InputError(
-            f"'{file.path}' of {name} is not the published file: {len(data):,} bytes with SHA-256 "
-            f"{found[:12]}…, expected {file.size:,} bytes with {file.sha256[:12]}….",
-            remedy="Get a fresh copy; kleiber runs FILE reads a changed one as any table.",
-        )
-    return data
 
 
 def _reader(collection: Collection, source: str | os.PathLike[str] | None) -> Read:

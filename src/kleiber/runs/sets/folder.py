@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import polars as pl
 
 from kleiber.errors import InputError
 from kleiber.runs.sets.manifest import files_of
+from kleiber.runs.sets.record import File
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,14 @@ class Folder:
             )
         return found
 
+    def _record(self, file: str) -> File | None:
+        """Return what is known of a published file, None of one that is not in the manifest."""
+        return {one.path: one for one in files_of(self.name)}.get(file)
+
     def _published(self, file: str) -> str:
         """Return a file's place in the publisher's repository, "" where it is not in one."""
-        return {one.path: one.published for one in files_of(self.name)}.get(file, "")
+        record = self._record(file)
+        return record.published if record else ""
 
     def find(self, file: str) -> Path | None:
         """Return the place of a file, None where it is not there."""
@@ -43,22 +50,60 @@ class Folder:
                     return root / place
         return None
 
+    def raw(self, file: str, *, changed: bool = False) -> bytes:
+        """Return a file's bytes, the published ones: a cut table can look whole to its reader.
+
+        Raises InputError for a file that is missing, unreadable or, unless it may be
+        ``changed``, cut short or otherwise not the published one.
+        """
+        place = self.path(file)
+        try:
+            data = place.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"'{place}' of the set {self.name} cannot be read: {error.strerror or error}.",
+                remedy="Check its permissions, or name another folder that has the set.",
+            ) from None
+        record = self._record(file)
+        return data if changed or record is None else verified(data, record, self.name, place)
+
     def content(self, file: str) -> bytes:
         """Return a file's bytes, unpacked where it is a gzip archive."""
-        data = self.path(file).read_bytes()
+        data = self.raw(file)
         return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
     def table(self, file: str, *, names: list[str] | None = None) -> pl.DataFrame:
         """Return a CSV file with every cell as text; ``names`` for a file without a header."""
-        frame = pl.read_csv(
-            io.BytesIO(self.content(file)),
-            infer_schema=False,
-            has_header=names is None,
-            new_columns=names,
-            truncate_ragged_lines=True,
-        )
+        try:
+            frame = pl.read_csv(
+                io.BytesIO(self.content(file)),
+                infer_schema=False,
+                has_header=names is None,
+                new_columns=names,
+                truncate_ragged_lines=True,
+            )
+        except (pl.exceptions.PolarsError, OSError, EOFError) as error:  # of no known checksum
+            raise InputError(
+                f"'{self.path(file)}' of the set {self.name} is no table: "
+                f"{str(error).splitlines()[0].rstrip('.')}.",
+                remedy="Get a fresh copy of the file.",
+            ) from None
         # A repeated column name is told apart by polars; a byte-order mark is no name.
         return frame.rename({one: one.lstrip("\ufeff") for one in frame.columns})
+
+
+def verified(data: bytes, file: File, name: str, place: Path | None = None) -> bytes:
+    """Return a file's bytes, or raise InputError where they are not the published ones."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != file.sha256:
+        at = "" if place is None else f" at '{place}'"
+        again = f" with kleiber data get {name}" if file.published else ""
+        raise InputError(
+            f"'{file.path}' of {name}{at} is not the published file: {len(data):,} bytes with "
+            f"SHA-256 {found[:12]}…, expected {file.size:,} bytes with {file.sha256[:12]}….",
+            remedy=f"Get a fresh copy{again}; kleiber runs FILE reads a changed one as any table.",
+        )
+    return data
 
 
 def number(column: str) -> pl.Expr:
