@@ -157,12 +157,12 @@ def test_another_tokenizer_moves_the_level_alone() -> None:
 
 def test_the_source_of_the_runs_is_left_out(published: Path) -> None:
     runs = load("colpret", "OPT", folder=published)
-    found = forecast(runs, "350B", "300B")
+    found = forecast(runs, "350B", "600B")
     assert found.left_out == "OPT" and found.prior == "bundled without OPT"
     assert "F007" in codes(found)
-    by_hand = forecast(runs, "350B", "300B", prior=replace(bundle(), sources={}), without="OPT")
+    by_hand = forecast(runs, "350B", "600B", prior=replace(bundle(), sources={}), without="OPT")
     assert by_hand.value == pytest.approx(found.value, rel=1e-12)
-    itself = forecast(runs, "350B", "300B", prior=replace(bundle(), sources={}))
+    itself = forecast(runs, "350B", "600B", prior=replace(bundle(), sources={}))
     assert itself.prior == "bundled" and itself.value != found.value
 
 
@@ -241,6 +241,8 @@ def flaws() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
         "F005": (jumped, target),
         "F006": (disagreeing, {"params": 1e11, "tokens": 2e12}),
         "F008": (ladder(), {"params": 3e9, "tokens": 3e9 * 2000}),
+        "F009": ({k: [*v, v[0]] for k, v in ladder().items()}, target),
+        "F010": (ladder(), {"params": 2e7, "tokens": 1e9}),
     }
 
 
@@ -280,6 +282,29 @@ def test_single_readings_that_are_no_ends_are_taken_and_said() -> None:
     assert found.upper / found.lower > sure.upper / sure.lower
 
 
+def test_copied_rows_count_once() -> None:
+    once, table = made(ladder()), {k: [*v, *v] for k, v in ladder().items()}
+    twice = made(table)
+    assert (twice.value, twice.lower) == pytest.approx((once.value, once.lower), rel=1e-12)
+
+
+def test_a_run_that_is_left_aside_is_named() -> None:
+    table = {k: list(v) for k, v in ladder().items()}
+    table["loss"][0] = 11.0
+    (said,) = [one for one in made(table).findings if one.code == "F009"]
+    assert "1 of 8 runs" in said.message and str(table["run"][0]) in said.message
+
+
+@pytest.mark.parametrize(("params", "tokens"), [("7", "140"), ("7B", "1M"), ("7B", "5B")])
+def test_a_target_on_no_law_is_refused(params: str, tokens: str) -> None:
+    with pytest.raises(UsageError, match="50M tokens and one token a param"):
+        forecast(ladder(), params, tokens)
+
+
+def test_the_error_of_past_ladders_is_of_larger_targets_alone() -> None:
+    assert made(ladder(), 2e9, 4e10).typical is None
+
+
 # As plain data and as text.
 
 
@@ -289,8 +314,10 @@ def test_plain_data_is_the_forecast() -> None:
     json.dumps(content)
     fields = asdict(found)
     for name, value in content.items():
-        if name not in ("findings", "gap"):
+        if name not in ("findings", "gap", "problems", "schema"):
             assert value == fields[name]
+    assert content["schema"] == "kleiber.forecast/1"
+    assert content["problems"] == [one.to_dict() for one in found.problems]
     assert content["gap"] == pytest.approx(content["learnt"] / content["weak"] - 1)
     assert content["findings"] == [one.to_dict() for one in found.findings]
     assert kleiber.forecast is forecast

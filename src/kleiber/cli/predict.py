@@ -60,7 +60,7 @@ def predict(
 
     asked = intervals or Intervals()
     wanted = (count_if(params, "--params"), count_if(tokens, "--tokens", "140B"))
-    if prior is not None:
+    if prior is not None and prior != "none":
         given = {"--plot": plot, "--unique-tokens": unique_tokens, "--experts": experts}
         refused = [name for name, value in given.items() if value is not None]
         if fitting not in (None, Fitting()):
@@ -141,10 +141,10 @@ def _with_prior(
         interval=width,
     )
     if json:
-        print_json({"schema": "kleiber.forecast/1", **found.to_dict(), "command": command()})
+        print_json({**found.to_dict(), "command": command()})
         return
     print(found.text())
-    if runs.synthetic:
+    if found.synthetic:
         print("SYNTHETIC DATA: generated from a known law, no model was trained")
-    for label, text in findings_text(found.findings):
+    for label, text in [*problems_text(found.problems), *findings_text(found.findings)]:
         print(f"{label}: {text}")

@@ -77,6 +77,18 @@ def usable(points: Points) -> Mask:
     return sound if alike else sound & (epochs <= FEW_EPOCHS + 0.01)
 
 
+def distinct(points: Points) -> Points:
+    """Return the points without those that repeat another's params, tokens and loss."""
+    order = np.argsort(~points.final, kind="stable")  # of a final and its copy the final stays
+    rows = np.stack([points.params, points.tokens, points.loss])[:, order]
+    _, first = np.unique(rows, axis=1, return_index=True)
+    if len(first) == len(points):
+        return points
+    keep = np.zeros(len(points), dtype=bool)
+    keep[order[first]] = True
+    return points.take(keep)
+
+
 def thinned(points: Points) -> Points:
     """Return the usable points: every final, and a few checkpoints of each run."""
     points = points.take(usable(points))
@@ -99,8 +111,8 @@ def mended(points: Points) -> tuple[Points, tuple[str, ...]]:
     """Return the points without tails that jumped, and the runs whose end was so cut.
 
     A tail has jumped where, in the second half of a run, one step leads up by more than ``JUMP``
-    in log-loss and by far more than the run's other steps, and nothing after comes down again:
-    a misread chart, another metric, a diverged run. The reading before it becomes the final, where
+    in log-loss and by far more than the other steps there, and nothing after comes down again: a
+    misread chart, another metric, a diverged run. The reading before it becomes the final, where
     the run had one.
     """
     keep, final, cut = np.ones(len(points), dtype=bool), points.final.copy(), list[str]()
@@ -110,11 +122,11 @@ def mended(points: Points) -> tuple[Points, tuple[str, ...]]:
             continue
         index = index[np.argsort(points.tokens[index], kind="stable")]
         z = np.log(points.loss[index])
-        steps = np.diff(z)
-        usual = 1.4826 * float(np.median(np.abs(steps)))
+        steps, half = np.diff(z), len(z) // 2
+        usual = 1.4826 * float(np.median(np.abs(steps[half - 2 :])))  # a run's start is steep
         after = np.minimum.accumulate(z[::-1])[::-1][1:]  # the least of what follows each
         jumped = (steps > max(JUMP, FAR * usual)) & (after - z[:-1] > JUMP)
-        jumped[: len(z) // 2] = False
+        jumped[:half] = False
         if jumped.any():
             tail = index[int(np.flatnonzero(jumped)[0]) + 1 :]
             final[index[int(np.flatnonzero(jumped)[0])]] |= final[tail].any()

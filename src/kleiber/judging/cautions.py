@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kleiber.fitting import evidence
 from kleiber.fitting.prior import WEAK
 from kleiber.judging.finding import Finding, issue, tip
 from kleiber.runs import Points
+from kleiber.runs.notes import listing
 from kleiber.units import format_count
 
 if TYPE_CHECKING:
@@ -21,8 +23,21 @@ DISAGREE = 0.03  # log-loss between the two priors' answers
 ROUGH = 0.03  # residual scale of runs that lie on no law of a cross-entropy
 
 
-def cautions(made: Forecast, points: Points, mended: tuple[str, ...]) -> Iterator[Finding]:
-    """Yield what a reader must know of a forecast from points, of which some runs were mended."""
+def cautions(
+    made: Forecast, raw: Points, points: Points, mended: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Yield what a reader must know of a forecast.
+
+    ``points`` are those of the table's ``raw`` ones that it rests on; some runs were mended.
+    """
+    yield from _left_aside(raw, points)
+    if made.params < points.params.min():
+        yield tip(
+            "F010",
+            f"The target is smaller than every run ({format_count(points.params.min())} the "
+            "smallest); no past family was asked for less than it had.",
+            "Read the interval with care, or train it: it is cheap.",
+        )
     if made.sizes == 1:
         yield issue(
             "F001",
@@ -69,9 +84,9 @@ def cautions(made: Forecast, points: Points, mended: tuple[str, ...]) -> Iterato
     if made.left_out is not None:
         yield tip(
             "F007",
-            f"The prior's own source {made.left_out} was left out: these are its runs, or it was "
-            "named.",
-            "Nothing to do.",
+            f"The prior's source {made.left_out} was left out: the runs are its, or so like them "
+            "that they may be, or it was named.",
+            "If they are your own, the prior has merely one source less.",
         )
     ratio = made.tokens / made.params / float((points.tokens / points.params).max())
     if ratio > OVER_TRAINED:
@@ -79,4 +94,26 @@ def cautions(made: Forecast, points: Points, mended: tuple[str, ...]) -> Iterato
             "F008",
             f"The target has {ratio:.0f} times the tokens per param of any run.",
             "Train one small run that long.",
+        )
+
+
+def _left_aside(raw: Points, points: Points) -> Iterator[Finding]:
+    """Yield what of a table the forecast does not rest on."""
+    single = evidence.distinct(raw)
+    copies, gone = len(raw) - len(single), sorted(set(raw.names) - set(points.names))
+    if copies:
+        yield issue(
+            "F009",
+            f"{copies} of {len(raw)} rows repeat another's params, tokens and loss; each counts "
+            "once.",
+            "Drop the copies from the table.",
+        )
+    lost = [name for name in gone if name in set(single.names)]
+    if lost:
+        yield tip(
+            "F009",
+            f"{len(lost)} of {raw.n_runs} runs were left out: {listing(lost, limit=3)}; before "
+            f"{format_count(evidence.LEAST_TOKENS)} tokens or a token a param, above "
+            f"{evidence.MOST_LOSS:g} nats, or of many more epochs than others.",
+            "Look at them if they should count.",
         )

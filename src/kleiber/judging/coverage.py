@@ -195,7 +195,10 @@ def report(taught: Taught, level: float = 0.9) -> str:
 
 
 def _bounded(one: Coverage) -> str:
-    return _of(one) if np.isnan(one.covered) else f"{_of(one)} ({one.low:.2f} to {one.high:.2f})"
+    if np.isnan(one.covered):
+        return "-"
+    within = f" ({one.low:.2f} to {one.high:.2f})"
+    return f"{one.covered:.2f}{within}, {100 * one.median_width:.1f}, {100 * one.score:.1f}"
 
 
 def _of(one: Coverage) -> str:

@@ -45,6 +45,8 @@ FORECAST_TITLES: dict[str, str] = {
     "F006": "the priors disagree",
     "F007": "a source of the prior itself",
     "F008": "far more tokens per param",
+    "F009": "rows left aside",
+    "F010": "a target below the ladder",
 }
 
 

@@ -8,21 +8,26 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from kleiber.errors import UsageError, ValuesError
+from kleiber.errors import UsageError
 from kleiber.fitting import evidence
 from kleiber.fitting.borrow import borrow
 from kleiber.fitting.bundle import Bundle, bundle, read_bundle
 from kleiber.fitting.posterior import Priors
 from kleiber.fitting.prior import WEAK
 from kleiber.fitting.shares import Design, values
+from kleiber.judging.admission import target, usable
 from kleiber.judging.calibration import NEAR, Calibration, Typical
 from kleiber.judging.cautions import ROUGH, cautions
-from kleiber.judging.checks.table import LARGEST_VOCABULARY, SMALLEST_LOSS
 from kleiber.judging.finding import Finding
 from kleiber.runs import Points, Runs
-from kleiber.units import format_count, parse_count
+from kleiber.runs.notes import listing
+from kleiber.runs.problems import Problem
+from kleiber.units import format_count
 
 Width = Literal["calibrated", "model"]
+SCHEMA = "kleiber.forecast/1"
+# Problems of a table that a prior answers, or that a finding of the forecast says.
+ANSWERED = ("single-", "few-runs", "duplicated", "end-jump")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Forecast:
     ``learnt`` and ``weak`` are the answers under the two priors, ``followed`` which of them is
     ``value``; ``prior_share`` is the part of what is known that the prior brings. ``left_out``
     names the source that the learnt prior was taught without, because these are its runs.
-    ``typical`` says how past ladders of so many sizes missed.
+    ``typical`` says how past ladders of so many sizes missed, None for a target below them.
+    ``problems`` are of the table, ``synthetic`` whether it says that no model was trained.
     """
 
     params: float
@@ -56,6 +62,8 @@ class Forecast:
     law: dict[str, float]
     sigma: float
     findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    synthetic: bool
 
     @property
     def gap(self) -> float:
@@ -84,9 +92,9 @@ class Forecast:
                 f"{100 * self.typical.worst:.1f} % at worst"
             )
         said = {
-            "learnt": "the learnt prior's stands",
-            "mean": "their mean stands: neither is as sure as they are apart",
-            "weak": "the weak prior's stands: the runs are less probable under the learnt one",
+            "learnt": "the former is the answer",
+            "mean": "the answer is their mean, since they differ by more than either is sure of",
+            "weak": "the latter is the answer, since the runs fit the learnt prior less well",
         }
         if self.prior != WEAK.name:
             lines.append(
@@ -115,8 +123,11 @@ class Forecast:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the forecast as plain data."""
-        findings = [one.to_dict() for one in self.findings]
-        return {**asdict(self), "findings": findings, "gap": self.gap}
+        said = {
+            "findings": [one.to_dict() for one in self.findings],
+            "problems": [one.to_dict() for one in self.problems],
+        }
+        return {"schema": SCHEMA, **asdict(self), **said, "gap": self.gap}
 
 
 def forecast(
@@ -154,7 +165,8 @@ def forecast(
     table = Runs.read(runs)
     if len(table.families) > 1:
         raise UsageError(
-            f"The table holds {len(table.families)} families; a forecast is of one.",
+            f"The table holds {len(table.families)} families ({listing(table.families)}); a "
+            "forecast is of one.",
             remedy="Choose one with runs.select(family=…) (--family NAME).",
         )
     if interval not in ("calibrated", "model"):
@@ -162,11 +174,11 @@ def forecast(
             f"interval='{interval}' is not a choice; a forecast's is calibrated or model.",
             remedy="Use one of those (--interval).",
         )
-    wanted = (_positive(params, "params"), _positive(tokens, "tokens"))
+    wanted = target(params, tokens)
     known = _bundle(prior)
     raw = table.points()
-    source = (without or known.source_of(raw)) if known else None
-    points, mended = _usable(raw)
+    source = _left_out(known, raw, without)
+    points, mended = usable(raw)
     learnt = WEAK if known is None else known.leaving_out(source)
     rows = evidence.gather([(points, evidence.weights(points, np.ones(len(points), dtype=bool)))])
     made = borrow(rows, learnt)
@@ -198,12 +210,16 @@ def forecast(
         sizes=sizes,
         scale_up=scale_up,
         clusters=table_of.clusters,
-        typical=table_of.like(sizes, scale_up),
+        typical=table_of.like(sizes, scale_up) if scale_up > 1.0 else None,
         law=values((made.weak if weak == 1.0 else made.learnt).theta[0]),
         sigma=float((made.weak if weak == 1.0 else made.learnt).sigma[0]),
         findings=(),
+        problems=tuple(
+            one for one in table.describe().problems if not one.code.startswith(ANSWERED)
+        ),
+        synthetic=table.synthetic,
     )
-    return replace(result, findings=tuple(cautions(result, points, mended)))
+    return replace(result, findings=tuple(cautions(result, raw, points, mended)))
 
 
 def _bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
@@ -215,15 +231,18 @@ def _bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
     return bundle() if prior == "bundled" else read_bundle(cast(str, prior))
 
 
-def _positive(count: float | str, name: str) -> float:
-    """Return a count as a number, or raise for none of anything."""
-    found = parse_count(count)
-    if found <= 0.0:
+def _left_out(known: Bundle | None, raw: Points, named: str | None) -> str | None:
+    """Return the source to leave out: the runs' own, or the one that was named."""
+    if known is None:
+        return None
+    own = known.source_of(raw)
+    if own is not None and named is not None and named != own:
         raise UsageError(
-            f"The target's {name} are {found:g}, expected more than 0.",
-            remedy=f"Write for example {name}='7B' (--{name} 7B).",
+            f"These runs are of the prior's source {own}, which must be left out; '{named}' "
+            "cannot be left out as well: a prior is kept without one source at a time.",
+            remedy="Leave without='…' out (--without).",
         )
-    return float(found)
+    return own if named is None else named
 
 
 def _calibration(known: Bundle | None) -> Calibration:
@@ -235,32 +254,6 @@ def _calibration(known: Bundle | None) -> Calibration:
             remedy="Make it with kleiber calibrate, or use prior='bundled'.",
         )
     return Calibration.from_dict(content)
-
-
-def _usable(raw: Points) -> tuple[Points, tuple[str, ...]]:
-    """Return mended, thinned points and the runs that were mended, or raise for none."""
-    high, middle = float(raw.loss.max()), float(np.median(raw.loss))
-    if high > LARGEST_VOCABULARY or middle < SMALLEST_LOSS:
-        wrong = (
-            f"as high as {high:.4g}" if middle >= SMALLEST_LOSS else f"{middle:.3g} in the middle"
-        )
-        raise ValuesError(
-            f"The losses are {wrong}, which no cross-entropy in nats per token is; a forecast "
-            "borrows from families of those.",
-            remedy="If they are perplexities or bits, say so with unit='ppl' (--unit ppl, bits).",
-        )
-    whole, mended = evidence.mended(raw)
-    points = evidence.thinned(whole)
-    if not len(points):
-        least, most = format_count(raw.tokens.min()), format_count(raw.tokens.max())
-        raise ValuesError(
-            f"None of {len(raw)} points can be on a law of trained models: their losses are "
-            f"{raw.loss.min():.3g} to {raw.loss.max():.3g} nats on {least} to {most} tokens; a "
-            f"forecast takes losses up to {evidence.MOST_LOSS:g} nats, after "
-            f"{format_count(evidence.LEAST_TOKENS)} tokens and a token a param.",
-            remedy="If the losses are perplexities, say so with unit='ppl' (--unit ppl).",
-        )
-    return points, mended
 
 
 def _factor(table: Calibration, interval: Width, level: float, *, doubtful: bool) -> float:
