@@ -89,7 +89,10 @@ class Fitting:
     """What is fitted and how."""
 
     law: str = "chinchilla"
-    "chinchilla, chinchilla-outer, kaplan, or params-power, tokens-power, each with -floor."
+    (
+        "chinchilla, chinchilla-outer, kaplan, overtraining, repetition, routed, farseer, or "
+        "params-power, tokens-power, each with -floor, or params-broken, tokens-broken."
+    )
     objective: str = "huber"
     "huber (log-loss), log or raw (least squares of the log-loss or the loss)."
     delta: str | None = None
