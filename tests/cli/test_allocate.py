@@ -57,8 +57,10 @@ def test_an_allocation_for_scripts(call, sample: str) -> None:
     rates = kleiber.prices("h100", 0.4, 2.5, "USD")
     best = kleiber.allocate(fit, money=1e6, serve_tokens=1e12, prices=rates).to_dict()
     assert content["schema"] == "kleiber.allocate/1"
-    for key in ("params", "tokens", "flops", "total_flops", "serving", "cost", "intervals"):
+    assert set(content) == {*best, "findings", "problems", "command"}
+    for key in set(best) - {"exponent"}:
         assert content[key] == best[key], key
+    assert best["law"] == "chinchilla" and best["synthetic"] is True
     assert content["exponent"] is None  # no power law, and NaN is no JSON
     bill = content["cost"]["money"] + content["serving"]["cost"]["money"]
     assert bill == pytest.approx(1e6, rel=1e-9)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+import kleiber
 
 LAWS = ("--laws", "chinchilla,kaplan")
 
@@ -25,7 +29,11 @@ def test_the_json_is_the_choice_s(call, sample: str) -> None:
     assert [one["law"] for one in found["laws"]] == ["chinchilla", "kaplan"]
     assert found["predicted"]["lower"] < found["predicted"]["value"] < found["predicted"]["upper"]
     assert found["synthetic"] is True
-    assert "predicted" not in call("choose", sample, *LAWS, "--json").json
+    plain = call("choose", sample, *LAWS, "--json").json
+    assert "predicted" not in plain and plain.pop("command")
+    assert plain == json.loads(
+        json.dumps(kleiber.choose(sample, ("chinchilla", "kaplan")).to_dict())
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +42,8 @@ def test_the_json_is_the_choice_s(call, sample: str) -> None:
         (("--laws", "chinchila"), 2, "Did you mean 'chinchilla'"),
         (("--max-params", "100M"), 1, "sizes that a choice needs"),
         (("--params", "big"), 2, "--params"),
+        (("--laws", "chinchila"), 2, "with laws=(…) (--laws a,b"),
+        (("--group", "-1"), 2, "group is -1"),
     ],
 )
 def test_what_it_refuses(

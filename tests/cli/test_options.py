@@ -220,6 +220,18 @@ def test_every_option_is_explained(call, verb: str) -> None:
         assert len(text.strip()) > 3, (verb, name)
 
 
+def test_intervals_of_a_prior_are_offered_where_there_is_one(call, sample: str) -> None:
+    for verb in ("fit", "allocate", "report"):
+        said = " ".join(call(verb, "--help").out.replace("│", " ").split())
+        assert "[choices: delta, profile, bootstrap, jackknife]" in said
+        assert "--prior" not in said
+        asked = {"allocate": ("--flops", "1e21"), "report": ("--out", "page.html")}.get(verb, ())
+        refused = call(verb, sample, *asked, "--interval", "calibrated")
+        assert refused.code == 2 and "calibrated" in refused.err
+    said = " ".join(call("predict", "--help").out.replace("│", " ").split())
+    assert "with --prior calibrated or model" in said
+
+
 def test_every_verb_is_a_python_call() -> None:
     assert {"fit", "allocate", "backtest"} <= set(kleiber.__all__)
     assert hasattr(kleiber.Fit, "predict") and hasattr(kleiber.Runs, "read")

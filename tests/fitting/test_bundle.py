@@ -17,6 +17,7 @@ from kleiber.fitting.bundle import (
     Source,
     bundle,
     bundled,
+    named_bundle,
     prints_of,
     read_bundle,
 )
@@ -203,3 +204,26 @@ def test_the_weak_prior_is_wider_than_the_learnt_one_in_every_coordinate() -> No
     learnt, weak = (np.sqrt(np.diag(p.covariance)) for p in (bundle().prior, WEAK))
     assert (learnt <= weak).all()
     assert (learnt < weak).sum() == len(NAMES) - 1  # the level's is free in both
+
+
+def test_a_prior_is_found_by_its_name_or_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert named_bundle("bundled") is bundle() and named_bundle(bundle()) is bundle()
+    assert named_bundle("weak") is None
+    with pytest.raises(UsageError, match="no prior 'none'"):
+        named_bundle("none")
+    bundle().write(Path("none"))
+    found = named_bundle("none")
+    assert found is not None and found.prior.name == "bundled"
+    for near, meant in (("bundle", "bundled"), ("weka", "weak"), ("Bundled", "bundled")):
+        with pytest.raises(InputError, match=f"no such file. Did you mean '{meant}'"):
+            named_bundle(near)
+    with pytest.raises(
+        InputError, match=r"'mine\.json' is no prior: there is no such file\."
+    ) as one:
+        named_bundle("mine.json")
+    assert "Did you mean" not in str(one.value) and "Errno" not in str(one.value)
+    with pytest.raises(InputError, match="is no prior: Is a directory"):
+        named_bundle(tmp_path)

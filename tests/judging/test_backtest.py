@@ -75,6 +75,30 @@ def test_sizes_group_by_a_factor(curves: Runs) -> None:
     assert {o.k for o in backtest(curves, group=4.0).outcomes} == {2}
 
 
+@pytest.mark.parametrize("factor", [-1.0, 0.0, 0.99, float("nan"), float("inf")])
+def test_a_factor_that_groups_nothing_is_refused(curves: Runs, factor: float) -> None:
+    with pytest.raises(UsageError, match="1 or more") as caught:
+        backtest(curves, group=factor)
+    assert "--group" in caught.value.remedy
+
+
+def test_a_table_of_families_is_refused_by_their_names(curves: Runs) -> None:
+    table = curves.frame.select("run", "params", "tokens", "loss").to_dict(as_series=False)
+    mixed = Runs.read({**table, "family": ["x"] * 20 + ["y"] * 30}, unit="nats")
+    with pytest.raises(UsageError, match=r"2 families \(x, y\)"):
+        backtest(mixed)
+
+
+def test_a_row_says_which_of_the_hidden_points_it_shows() -> None:
+    runs = Runs.read(LADDER)
+    hidden = runs.hide_largest()[1].points()
+    for outcome in backtest(runs).outcomes:
+        assert outcome.judged == len(hidden)
+        assert outcome.tokens == hidden.tokens.max()
+        shown = outcome.predicted - outcome.actual
+        assert (outcome.judged == 1) == (shown == pytest.approx(outcome.error, abs=1e-12))
+
+
 def test_order_hide_sizes_and_finals(curves: Runs) -> None:
     sizes = curves.sizes
     down = backtest(curves, order="largest", which=("all", "finals")).outcomes

@@ -10,7 +10,10 @@ from scipy import stats
 from kleiber import Runs, choose, fit
 from kleiber.errors import FitError, UsageError, ValuesError
 from kleiber.judging import mixture
+from kleiber.judging.choice_text import text
 from kleiber.laws import get
+from kleiber.samples import LADDER
+from kleiber.units import format_count
 
 TRUTH = {"Nc": 6.4e13, "alpha_N": 0.076, "Dc": 1.8e13, "alpha_D": 0.103}
 
@@ -127,3 +130,43 @@ def test_quantiles_and_densities_against_scipy() -> None:
     assert ours == pytest.approx(theirs, abs=1e-12)
     assert mixture.weights(np.array([0.0, np.log(3.0)])) == pytest.approx([0.25, 0.75])
     assert mixture.scale(np.nan, np.nan, 1.0) == pytest.approx(np.hypot(1.0, 0.006))
+
+
+def test_a_law_that_keeps_the_second_size_in_sight_is_named() -> None:
+    values = {"E": 1.8, "A": 430.0, "alpha": 0.345, "B": 1900.0, "beta": 0.362}
+    runs = ladder("chinchilla", values, 5)
+    few = Runs.read(runs.frame.filter(pl.col("tokens") > 1e10), unit="nats")  # three a size
+    laws = ("chinchilla", "farseer")
+    found = choose(few, laws)
+    assert [one.law for one in found.tried] == ["chinchilla", "farseer"]
+    assert len(found.hidden) == 1 and found.left == ()
+    assert [one.law for one in found.short] == ["farseer"]
+    assert "9 points cannot carry" in found.short[0].reason
+    assert found.to_dict()["short"][0]["law"] == "farseer"
+    assert "second largest size is hidden from none, for farseer needs it: 9 points" in text(found)
+    alone = choose(few, ("chinchilla",))
+    assert len(alone.hidden) == 2 and alone.short == () and "second" not in text(alone)
+
+
+def test_the_table_says_what_its_columns_are(kaplan: Runs) -> None:
+    found = choose(kaplan, ("chinchilla", "kaplan"), group=3.0)
+    sizes = kaplan.sizes
+    assert found.best.held[0].sizes == sizes[-2:]
+    assert found.best.held[0].finals == 10
+    said = text(found)
+    span = f"{format_count(sizes[-2])}-{format_count(sizes[-1])}"
+    assert f"{span} hidden %" in said and f"(10 of {span}" in said
+    assert "it compares no two laws" in said
+    plain = text(choose(kaplan, ("chinchilla", "kaplan")))
+    assert f"  {format_count(sizes[-1])} hidden %" in plain
+
+
+def test_the_same_dictionary_says_who_trained_the_runs(kaplan: Runs) -> None:
+    assert choose(kaplan, ("chinchilla",)).to_dict()["synthetic"] is False
+    made = choose(Runs.read(LADDER), ("chinchilla",))
+    assert made.synthetic and made.to_dict()["synthetic"] is True
+
+
+def test_a_factor_that_groups_nothing_is_refused(kaplan: Runs) -> None:
+    with pytest.raises(UsageError, match="group is -1"):
+        choose(kaplan, group=-1.0)

@@ -17,6 +17,7 @@ from kleiber.planning.next_run import next_run
 from kleiber.planning.plan import plan
 from kleiber.planning.rules import Rules
 from kleiber.planning.search import grid
+from kleiber.runs import Runs
 from kleiber.runs.points import Points
 
 TARGET = Target(7e9, 140e9)
@@ -145,3 +146,50 @@ def test_a_source_of_the_bundled_prior_does_not_teach_its_own_plan(published: Pa
     found = plan("6.9B", "138B", budget=1e20, given=small)
     assert "gadre" not in found.made["sources"] and found.made["sources"]
     assert "gadre" in plan("6.9B", "138B", budget=1e20).made["sources"]
+
+
+def test_copied_rows_promise_no_more_than_the_runs_themselves() -> None:
+    given = ladder([3e7, 6e7, 1.2e8, 2.4e8, 5e8])
+    n = len(given)
+    twice = Points(
+        np.arange(2 * n),
+        tuple(f"r{i}" for i in range(2 * n)),
+        *(np.tile(one, 2) for one in (given.params, given.tokens, given.loss, given.weight)),
+        np.repeat([False, True], n),  # the first of each pair is no end
+    )
+    once = plan("7B", "140B", budget=2e19, given=given, prior=WEAK)
+    copied = plan("7B", "140B", budget=2e19, given=twice, prior=WEAK)
+    assert (once.made["copies"], copied.made["copies"]) == (0, n)
+    assert copied.made["runs_at_hand"] == n
+    assert (copied.runs, copied.next) == (once.runs, once.next)
+    assert copied.before.error == pytest.approx(once.before.error, rel=1e-9)
+    assert "5 rows at hand repeat another's params, tokens and loss" in copied.text()
+    assert "repeat" not in once.text()
+
+
+def test_a_plan_is_for_one_family() -> None:
+    given = ladder([3e7, 6e7, 1.2e8, 2.4e8])
+    table = {
+        "run": given.names,
+        "params": given.params,
+        "tokens": given.tokens,
+        "loss": given.loss,
+        "family": ["a", "b", "a", "b"],
+    }
+    mixed = Runs.read(table, unit="nats")
+    with pytest.raises(UsageError, match=r"2 families \(a, b\); a plan is for one") as caught:
+        plan("7B", "140B", budget=2e19, given=mixed, prior=WEAK)
+    assert "--family" in caught.value.remedy
+    alone = plan("7B", "140B", budget=2e19, given=mixed.select(family="a"), prior=WEAK)
+    assert alone.made["runs_at_hand"] == 2
+
+
+def test_what_to_do_next_is_said_before_the_ladder() -> None:
+    given = ladder([3e7, 6e7, 1.2e8, 2.4e8, 5e8])
+    more = plan("7B", "140B", budget=2e19, given=given, prior=WEAK).text().splitlines()
+    assert more[1].startswith("  next      train ")
+    assert more[2].startswith("  the least expected error for 2e+19")
+    enough = plan("7B", "140B", budget=2e19, given=given, prior=WEAK, worth=0.9)
+    lines = enough.text().splitlines()
+    assert enough.runs and lines[1].startswith("  next      stop: no run")
+    assert lines[2].startswith("  were the budget spent all the same, the least expected error")

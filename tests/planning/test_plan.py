@@ -157,7 +157,7 @@ def test_the_command_prints_what_python_returns(
     assert run([*ASKED, "--budget", "1e20", "--out", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found.pop("command").startswith("kleiber plan --target-params 7e9")
-    assert found.pop("synthetic") is False
+    assert found["synthetic"] is False
     assert found == usual.to_dict()
     assert load_plan(path).to_dict() == usual.to_dict()
     assert run([*ASKED, "--budget", "1e20"]) == 0
@@ -171,6 +171,38 @@ def test_runs_at_hand_that_nobody_trained_are_said_to_be_synthetic(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     asked = ["plan", "--target-params", "400B", "--target-tokens", "8T", "--prior", "weak"]
-    assert run([*asked, "--budget", "1e23", "--given", str(LADDER)]) == 0
+    asked += ["--budget", "1e23", "--given", str(LADDER)]
+    assert run(asked) == 0
     said = capsys.readouterr().out
     assert "SYNTHETIC runs at hand" in said and "  next      " in said
+    made_again = plan("400B", "8T", budget=1e23, given=kleiber.Runs.read(LADDER), prior="weak")
+    assert made_again.to_dict()["synthetic"] is True and made_again.text() in said
+
+
+def test_with_nothing_to_train_the_file_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plan.toml"
+    asked = ["plan", "--target-params", "400B", "--target-tokens", "8T", "--error", "0.5"]
+    assert run([*asked, "--given", str(LADDER), "--prior", "weak", "--out", str(path)]) == 0
+    said = capsys.readouterr()
+    assert f"wrote {path}, which has no run to train" in said.err
+    assert "  next      stop: the expected error" in said.out.splitlines()[1]
+    content = tomllib.loads(path.read_text())
+    assert content["runs"] == [] and content["next"]["stop"] is True
+    assert load_plan(path).runs == ()
+
+
+@pytest.mark.parametrize(
+    ("prior", "code", "said"),
+    [
+        ("none", 2, "There is no prior 'none'; the one that has learnt nothing is 'weak'"),
+        ("bundle", 1, "'bundle' is no prior: there is no such file. Did you mean 'bundled'?"),
+    ],
+)
+def test_a_prior_that_there_is_not(
+    prior: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*ASKED[:-1], prior, "--budget", "1e20"]) == code
+    found = capsys.readouterr().err
+    assert said in found and "Errno" not in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kleiber.cli.options import Files, Fitting, Intervals, Reading, count, count_if
+from kleiber.cli.options import Files, FitIntervals, Fitting, Reading, count, count_if
 from kleiber.cli.output import command, findings_text, print_json, problems_text
 from kleiber.cli.pricing import Pricing, ServePricing
 from kleiber.cli.source import saved_or_made
@@ -21,7 +21,7 @@ def allocate(
     serving: ServePricing | None = None,
     reading: Reading | None = None,
     fitting: Fitting | None = None,
-    intervals: Intervals | None = None,
+    intervals: FitIntervals | None = None,
     json: bool = False,
 ) -> None:
     """Split a budget into params and tokens for the least loss, with intervals.
@@ -45,7 +45,7 @@ def allocate(
     from kleiber import planning
     from kleiber.judging import check
 
-    asked, rates = intervals or Intervals(), pricing or Pricing()
+    asked, rates = intervals or FitIntervals(), pricing or Pricing()
     prices, serve_prices = rates.prices(), (serving or ServePricing()).prices(rates)
     goal = {
         "flops": count_if(flops, "--flops", "1e24"),
@@ -67,13 +67,13 @@ def allocate(
     )
     findings = check(made)
     if json:
-        content = {"schema": "kleiber.allocate/1", "law": made.law.name, **best.to_dict()}
+        content = best.to_dict()
         content["findings"] = [finding.to_dict() for finding in findings]
         content["problems"] = [problem.to_dict() for problem in problems]
-        print_json({**content, "synthetic": made.data.synthetic, "command": command()})
+        print_json({**content, "command": command()})
     else:
         print(best.text())
-        if made.data.synthetic:
+        if best.synthetic:
             print("SYNTHETIC DATA: generated from a known law, no model was trained")
         for label, text in [*problems_text(problems), *findings_text(findings)]:
             print(f"{label}: {text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kleiber.cli.options import Files, Fitting, Intervals, Reading
+from kleiber.cli.options import Files, FitIntervals, Fitting, Reading
 from kleiber.cli.output import (
     command,
     findings_text,
@@ -21,7 +21,7 @@ def fit(
     *,
     reading: Reading | None = None,
     fitting: Fitting | None = None,
-    intervals: Intervals | None = None,
+    intervals: FitIntervals | None = None,
     plot: str | None = None,
     out: str | None = None,
     json: bool = False,
@@ -40,7 +40,7 @@ def fit(
     from kleiber.fitting.report import summary
     from kleiber.judging import check, hidden_line
 
-    asked = intervals or Intervals()
+    asked = intervals or FitIntervals()
     runs = (reading or Reading()).read(files)
     made = (fitting or Fitting()).fit(runs, asked.bootstraps or 0)
     findings, problems = check(made), problems_of(runs, made)

@@ -140,8 +140,26 @@ class Fitting:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class FitIntervals:
+    """Which intervals of a fit are printed."""
+
+    level: float = 0.9
+    "Probability that an interval covers."
+    interval: Literal["delta", "profile", "bootstrap", "jackknife"] | None = None
+    "Method of the intervals: delta unless --bootstraps is given."
+    bootstraps: int | None = None
+    "Bootstrap replicates over runs; giving a number chooses --interval bootstrap, 0 does not."
+
+    @property
+    def method(self) -> str | None:
+        """The method asked for, None for the default."""
+        return self.interval or ("bootstrap" if self.bootstraps else None)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class Intervals:
-    """Which intervals are printed."""
+    """Which intervals of a prediction are printed, without a prior or with one."""
 
     level: float = 0.9
     "Probability that an interval covers."

@@ -76,14 +76,11 @@ def plan(
         seed=seed,
     )
     if out:  # before anything is printed: where it cannot be written, only the error is said
-        say(f"wrote {made.save(out)}")
-    synthetic = runs is not None and runs.synthetic
+        say(f"wrote {made.save(out)}{'' if made.runs else ', which has no run to train'}")
     if json:
-        print_json({**made.to_dict(), "synthetic": synthetic, "command": command()})
+        print_json({**made.to_dict(), "command": command()})
     else:
         print(made.text())
-        if synthetic:
-            print("  SYNTHETIC runs at hand: generated from a known law, no model was trained")
         print(f"  again     {command()}")
 
 

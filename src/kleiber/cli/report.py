@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kleiber.cli.options import Files, Fitting, Intervals, Reading, count_if
+from kleiber.cli.options import Files, FitIntervals, Fitting, Reading, count_if
 from kleiber.cli.output import command, print_json, say
 from kleiber.cli.source import capacity_table, saved_or_made
 from kleiber.errors import UsageError
@@ -23,7 +23,7 @@ def report(
     title: str | None = None,
     reading: Reading | None = None,
     fitting: Fitting | None = None,
-    intervals: Intervals | None = None,
+    intervals: FitIntervals | None = None,
     json: bool = False,
 ) -> None:
     """Write a fit as one HTML page that asks nothing of any network.
@@ -47,7 +47,7 @@ def report(
     from kleiber.judging import check
     from kleiber.reporting import hide_again, write
 
-    asked = intervals or Intervals()
+    asked = intervals or FitIntervals()
     results = capacity_table(files)
     if results is not None:
         given = {"--params": params, "--tokens": tokens}

@@ -6,6 +6,7 @@ own past families to it. The file also carries the calibration that belongs to t
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -21,12 +22,13 @@ import numpy as np
 
 from kleiber.errors import InputError, UsageError
 from kleiber.fitting import evidence
-from kleiber.fitting.prior import Prior
+from kleiber.fitting.prior import WEAK, Prior
 from kleiber.fitting.shares import NAMES, REFERENCE, SIZE
 from kleiber.fitting.store import plain
 from kleiber.runs.points import Points
 
 SCHEMA = "kleiber.prior/1"
+BUNDLED = "bundled"  # the name of the one that ships
 KNOWN = 1 / 3  # share of a table's runs, or of a family's, that they have in common
 LEAST_KNOWN = 2  # runs in common, fewer are chance
 DIGITS = 6  # of a print
@@ -135,7 +137,32 @@ def bundle() -> Bundle:
     return _read(resources.files("kleiber.fitting").joinpath("bundled.json").read_text())
 
 
-def read_bundle(path: str | Path) -> Bundle:
+def named_bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
+    """Return the bundle that a user means by "bundled", "weak" or a file; None for "weak".
+
+    Raises
+    ------
+    UsageError
+        For "none" where no file has that name.
+    InputError
+        For a file that is absent or no prior.
+    """
+    if isinstance(prior, Bundle):
+        return prior
+    if prior == WEAK.name:
+        return None
+    if prior == BUNDLED:
+        return bundle()
+    if prior == "none" and not Path(prior).exists():
+        raise UsageError(
+            f"There is no prior 'none'; the one that has learnt nothing is '{WEAK.name}'.",
+            remedy=f"Use --prior {WEAK.name}; kleiber predict takes no prior where --prior is "
+            "left out.",
+        )
+    return read_bundle(prior)
+
+
+def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     """Return the bundle of a file that ``kleiber calibrate`` wrote.
 
     Raises
@@ -145,7 +172,19 @@ def read_bundle(path: str | Path) -> Bundle:
     """
     try:
         return _read(Path(path).read_text())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except FileNotFoundError:
+        near = difflib.get_close_matches(str(path), (BUNDLED, WEAK.name), n=1)
+        raise InputError(
+            f"'{path}' is no prior: there is no such file."
+            + (f" Did you mean '{near[0]}'?" if near else ""),
+            remedy="Use --prior bundled or weak, or a file that kleiber calibrate --out made.",
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"'{path}' is no prior: {error.strerror or error}.",
+            remedy="Check the path and its permissions.",
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"'{path}' is no prior: {error}.",
             remedy="Make one with kleiber calibrate --out FILE, or use --prior bundled or weak.",

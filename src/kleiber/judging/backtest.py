@@ -22,6 +22,7 @@ from kleiber.judging.subsets import optima
 from kleiber.laws import Law, get
 from kleiber.laws.base import Array, Mask
 from kleiber.runs import Points, Runs
+from kleiber.runs.notes import listing
 from kleiber.units import parse_count
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Outcome:
 
     ``error``, ``relative`` and ``of_reducible`` are means over the hidden points, the
     ``absolute`` ones means of magnitudes. ``best`` and ``most`` are the baselines' absolute
-    relative errors: the best loss seen, and the loss of the most compute seen.
+    relative errors: the best loss seen, and the loss of the most compute seen. ``predicted``,
+    its bounds and ``actual`` are of one of the ``judged`` points: that of the most ``tokens``.
     """
 
     family: str
@@ -51,6 +53,8 @@ class Outcome:
     runs: int
     hidden: float
     scale_up: float
+    judged: int
+    tokens: float
     predicted: float
     lower: float
     upper: float
@@ -147,7 +151,8 @@ def backtest(
     if family is not None or len(table.families) > 1:
         if family is None:
             raise UsageError(
-                f"The table holds {len(table.families)} families; a back-test is of one.",
+                f"The table holds {len(table.families)} families ({listing(table.families)}); a "
+                "back-test is of one.",
                 remedy="Choose one with family=… (--family NAME).",
             )
         table = table.select(family=family)
@@ -288,6 +293,8 @@ def _outcome(
         runs=len(np.unique(points.run[seen])),
         hidden=float(points.params[judged].max()),
         scale_up=float(points.params[judged].max() / max(cell.sizes)),
+        judged=len(actual),
+        tokens=float(points.tokens[judged][main]),
         predicted=float(predicted[main]),
         lower=float(lower[main]),
         upper=float(upper[main]),

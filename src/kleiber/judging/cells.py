@@ -6,6 +6,7 @@ of the same batch: hiding is weighing by nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -71,6 +72,11 @@ def kept(points: Points, cut: Cut) -> Mask:
 
 def grouped(points: Points, factor: float) -> list[tuple[float, ...]]:
     """Return the sizes in ascending groups, each within ``factor`` of its smallest member."""
+    if not (math.isfinite(factor) and factor >= 1.0):
+        raise UsageError(
+            f"group is {factor:g}; it is the factor within which sizes count as one, 1 or more.",
+            remedy="Write for example group=1.9 (--group 1.9), or leave it out.",
+        )
     found: list[list[float]] = []
     for size in np.unique(points.params).tolist():
         if found and size <= factor * found[-1][0]:

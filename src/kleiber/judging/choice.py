@@ -33,10 +33,12 @@ class Held:
 
     ``error`` is the mean magnitude over the size's finals, ``signed`` the mean; ``spread`` is
     the scale that the law's statement had, ``of_reducible`` the mean signed error over actual
-    less fitted floor.
+    less this law's fitted floor, so that it compares no two laws. ``size`` is the largest of
+    ``sizes``, those that count as one.
     """
 
     size: float
+    sizes: tuple[float, ...]
     scale_up: float
     finals: int
     error: float
@@ -102,7 +104,8 @@ class Choice:
     """Laws ranked by their errors on hidden sizes, the best first.
 
     ``tied`` are the laws that the hidden sizes do not tell from the best; the choice is decided
-    where that is the best alone.
+    where that is the best alone. ``short`` are laws that could not be tried with the second
+    largest size hidden, which was then hidden from none.
     """
 
     family: str
@@ -111,6 +114,8 @@ class Choice:
     tried: tuple[Tried, ...]
     left: tuple[Left, ...]
     tied: tuple[str, ...]
+    short: tuple[Left, ...] = ()
+    synthetic: bool = False
 
     @property
     def best(self) -> Tried:
@@ -176,6 +181,8 @@ class Choice:
             "tied": list(self.tied),
             "laws": [one.to_dict() for one in self.tried],
             "left": [asdict(one) for one in self.left],
+            "short": [asdict(one) for one in self.short],
+            "synthetic": self.synthetic,
         }
 
 
@@ -210,7 +217,7 @@ def choose(
     if laws is None:
         tokens = table.frame["tokens"].to_numpy()
         laws = OF_BOTH if float(tokens.max() / tokens.min()) >= STILL else OF_PARAMS
-    wanted = list({law.name: law for law in map(get, laws)}.values())
+    wanted = list({law.name: law for law in map(_law, laws)}.values())
     if not wanted:
         raise UsageError("There are no laws to choose between.", remedy="Name some (--laws a,b).")
     options = {"starts": STARTS, "steps": STEPS, "bootstraps": 0, **options}
@@ -222,6 +229,7 @@ def choose(
             remedy="Add runs of other sizes, or fit one law (kleiber fit).",
         )
     left: list[Left] = []
+    short: list[Left] = []
     largest = _hide(table, groups, len(groups) - 1, wanted, options, left)
     whole = _fits(table, [law for law in wanted if law.name in largest], options, left)
     folds = [{name: one for name, one in largest.items() if name in whole}]
@@ -233,10 +241,21 @@ def choose(
         )
     if len(groups) >= ROLLING:
         kept = [law for law in wanted if law.name in folds[0]]
-        second = _hide(table, groups, len(groups) - 2, kept, options, [])
+        second = _hide(table, groups, len(groups) - 2, kept, options, short)
         if len(second) == len(kept):  # else laws would be compared on different sizes
             folds.append(second)
-    return _ranked(table, whole, folds, tuple(left))
+    return replace(_ranked(table, whole, folds), left=tuple(left), short=tuple(short))
+
+
+def _law(named: str | Law) -> Law:
+    """Return a law by its name; the remedy for a wrong one is this verb's."""
+    try:
+        return get(named)
+    except UsageError as error:
+        raise UsageError(
+            error.message,
+            remedy="Use some of those names with laws=(…) (--laws a,b on the command line).",
+        ) from None
 
 
 def _fits(
@@ -288,6 +307,7 @@ def _hide(
         part = np.where(reducible > 0, (guess["value"] - finals.loss) / reducible, np.nan)
         found[name] = Held(
             size=max(hidden),
+            sizes=hidden,
             scale_up=scale_up,
             finals=len(finals),
             error=float(np.abs(error).mean()),
@@ -298,12 +318,7 @@ def _hide(
     return found
 
 
-def _ranked(
-    table: Runs,
-    whole: Mapping[str, Fit],
-    folds: Sequence[Mapping[str, Held]],
-    left: tuple[Left, ...],
-) -> Choice:
+def _ranked(table: Runs, whole: Mapping[str, Fit], folds: Sequence[Mapping[str, Held]]) -> Choice:
     """Score, weigh and rank the laws, and say which cannot be told from the best."""
     names = list(folds[0])
     score = [
@@ -330,8 +345,9 @@ def _ranked(
         sizes=table.sizes,
         hidden=tuple(fold[names[0]].size for fold in folds),
         tried=tuple(tried),
-        left=left,
+        left=(),
         tied=tuple(tied),
+        synthetic=table.synthetic,
     )
 
 

@@ -152,6 +152,8 @@ def _answer(
         asked=goal.asked,
         cost=Cost(trained, goal.prices) if goal.prices else None,
         serving=_serving(fit, goal, params, predicted.value, best) if goal.served else None,
+        law=fit.law.name,
+        synthetic=fit.data.synthetic,
     )
 
 

@@ -13,6 +13,8 @@ from kleiber.fitting.answers import Interval
 from kleiber.planning.cost import SERVING, TRAINING, Cost
 from kleiber.units import format_count
 
+SCHEMA = "kleiber.allocate/1"
+
 
 @dataclass(frozen=True)
 class Serving:
@@ -44,7 +46,8 @@ class Allocation:
     """The best run for a budget, or the cheapest for a loss; ``flops`` are those of training.
 
     ``exponent`` is how params grow with compute, ``params ~ flops^exponent``; NaN where
-    serving is counted, since then there is no one power. ``asked`` says what was asked for.
+    serving is counted, since then there is no one power. ``asked`` says what was asked for,
+    ``law`` by which law it is answered, ``synthetic`` that nobody trained the runs.
     """
 
     flops: float
@@ -58,6 +61,8 @@ class Allocation:
     asked: str = ""
     cost: Cost | None = None
     serving: Serving | None = None
+    law: str = ""
+    synthetic: bool = False
 
     @property
     def total_flops(self) -> float:
@@ -125,6 +130,8 @@ class Allocation:
         """Return the allocation as plain data."""
         box = next(iter(self.intervals.values()))
         return {
+            "schema": SCHEMA,
+            "law": self.law,
             "flops": self.flops,
             "total_flops": self.total_flops,
             "params": self.params,
@@ -139,4 +146,5 @@ class Allocation:
             "serving": self.serving.to_dict() if self.serving else None,
             "level": box.level,
             "interval_method": box.method,
+            "synthetic": self.synthetic,
         }

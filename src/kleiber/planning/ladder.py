@@ -15,9 +15,11 @@ from kleiber.errors import InputError, UsageError
 from kleiber.planning.cost import TRAINING, Cost
 from kleiber.planning.design import Promise
 from kleiber.planning.next_run import NextRun
+from kleiber.runs.notes import counted
 from kleiber.units import flops_6nd, format_count
 
 SCHEMA = "kleiber.plan/1"
+SYNTHETIC = "SYNTHETIC runs at hand: generated from a known law, no model was trained"
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Plan:
     ``before`` and ``after`` are the expected errors without and with it; ``budget`` in FLOPs
     and ``error`` as a share of the loss are what was asked for; ``instead`` is the target's own
     shortened training, None where the rules exclude it or the ladder has it; ``made`` says by
-    what.
+    what; ``synthetic`` that nobody trained the runs at hand.
     """
 
     params: float
@@ -122,6 +124,7 @@ class Plan:
     rules: Mapping[str, Any] = field(default_factory=dict[str, Any])
     made: Mapping[str, Any] = field(default_factory=dict[str, Any])
     convention: str = TRAINING
+    synthetic: bool = False
 
     @property
     def flops(self) -> float:
@@ -129,11 +132,12 @@ class Plan:
         return sum(run.flops for run in self.runs)
 
     def text(self) -> str:
-        """Return the plan as a table with its price and its promise."""
+        """Return the plan as a table with its price and its promise, what to do next first."""
         whole = flops_6nd(self.params, self.tokens)
         target = f"{format_count(self.params)} on {format_count(self.tokens)} tokens"
         lines = [
             f"plan for {target} ({whole:.3g} FLOPs)",
+            *([f"  next      {self.next.reason}"] if self.next else []),
             f"  {self._asked()}; runs counted as {self.convention}",
         ]
         if not self.runs:
@@ -154,13 +158,21 @@ class Plan:
                 f"  target    trained for {self.instead.part:.1%} of its tokens in place of the "
                 f"dearest run: {self.instead.error:.2%} error"
             )
-        if self.next:
-            lines.append(f"  next      {self.next.reason}")
+        if self.made.get("copies"):
+            lines.append(
+                f"  copies    {counted(self.made['copies'], 'row')} at hand repeat another's "
+                "params, tokens and loss; each is counted once"
+            )
+        if self.synthetic:
+            lines.append(f"  {SYNTHETIC}")
         return "\n".join(lines)
 
     def _asked(self) -> str:
         if self.budget is not None:
-            return f"the least expected error for {self.budget:.4g} FLOPs"
+            spent = f"the least expected error for {self.budget:.4g} FLOPs"
+            if self.next and self.next.stop and self.runs:
+                return f"were the budget spent all the same, {spent}"
+            return spent
         return f"the cheapest ladder of an expected error of {self.error:.2%}"
 
     def _checkpoints(self) -> str:
@@ -201,6 +213,7 @@ class Plan:
             "cost": self.cost.to_dict(),
             "rules": dict(self.rules),
             "made": dict(self.made),
+            "synthetic": self.synthetic,
             "next": self.next.to_dict() if self.next else None,
             "instead": self.instead.to_dict() if self.instead else None,
             "runs": [run.to_dict() for run in self.runs],

@@ -22,6 +22,7 @@ from kleiber.planning.next_run import WORTH, NextRun, next_run
 from kleiber.planning.rules import Rules, rules_of
 from kleiber.planning.search import Menu, Search, choose, grid
 from kleiber.runs import Points, Runs
+from kleiber.runs.notes import listing
 from kleiber.units import format_count, parse_count
 
 SEARCHED, REPORTED = 32, 512  # families drawn to search with, and to report with
@@ -37,7 +38,7 @@ def plan(
     error: float | None = None,
     given: Runs | Points | None = None,
     rules: Rules | Mapping[str, object] | None = None,
-    prior: Prior | str = "bundled",
+    prior: Prior | str | os.PathLike[str] = "bundled",
     model: ModelError | None = None,
     worth: float = WORTH,
     rates: Prices | None = None,
@@ -56,7 +57,8 @@ def plan(
         shall reach at the least cost, instead of a budget. With both, the budget is spent only
         where the runs at hand do not reach it.
     given
-        Runs already trained: they cost nothing, and the plan says which to add next.
+        Runs already trained, of one family: they cost nothing, and the plan says which to add
+        next. Readings that repeat another's params, tokens and loss count once.
     rules
         What the ladder may be; see :class:`Rules`.
     prior
@@ -74,7 +76,8 @@ def plan(
     ------
     UsageError
         For a target that the budget affords, or that is no larger than the ladder; a budget
-        that buys nothing; an error that no ladder reaches; an unknown rule.
+        that buys nothing; an error that no ladder reaches; an unknown rule; runs of several
+        families.
     """
     target = Target(_count(target_params, "target_params"), _count(target_tokens, "target_tokens"))
     spend = None if budget is None else _count(budget, "budget")
@@ -85,7 +88,7 @@ def plan(
             remedy="Give one; with runs at hand (given, --given) the error says where to stop.",
         )
     kept = rules_of(rules).at(target)
-    points = given.points() if isinstance(given, Runs) else given
+    points, copies = _at_hand(given)
     known = _prior(prior, points)
     wrong = model or ModelError()
 
@@ -120,6 +123,7 @@ def plan(
         "model_sd": wrong.sd,
         "model_length": wrong.length,
         "runs_at_hand": len(search.belief.params),
+        "copies": copies,
     }
     price = Cost(sum(run.flops for run in runs), rates or prices())
     return Plan(
@@ -127,6 +131,7 @@ def plan(
         instead=_instead(report, chosen, target, kept),
         rules=kept.to_dict(),
         made=made,
+        synthetic=isinstance(given, Runs) and given.synthetic,
     )
 
 
@@ -150,6 +155,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
             rules=Rules(**content["rules"]).to_dict(),
             made=content["made"],
             convention=content["convention"],
+            synthetic=bool(content.get("synthetic", False)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
@@ -195,15 +201,36 @@ def _check(
         raise UsageError(f"The seed is {seed}.", remedy="A seed is 0 or more.")
 
 
-def _prior(prior: Prior | str, points: Points | None) -> Prior:
+def _at_hand(given: Runs | Points | None) -> tuple[Points | None, int]:
+    """Return the readings at hand, each once, and how many copies were left out.
+
+    A copy would say twice what was measured once, and the plan would promise too much.
+    """
+    if given is None:
+        return None, 0
+    if isinstance(given, Runs) and len(given.families) > 1:
+        raise UsageError(
+            f"The table of runs at hand holds {len(given.families)} families "
+            f"({listing(given.families)}); a plan is for one.",
+            remedy="Choose one with runs.select(family=…) (--family NAME).",
+        )
+    points = given.points() if isinstance(given, Runs) else given
+    order = np.argsort(~points.final, kind="stable")  # of copies an end is kept, not a reading
+    rows = np.stack([points.params, points.tokens, points.loss])[:, order]
+    once = np.sort(order[np.unique(rows, axis=1, return_index=True)[1]])
+    copies = len(points) - len(once)
+    return (points.take(once) if copies else points), copies
+
+
+def _prior(prior: Prior | str | os.PathLike[str], points: Points | None) -> Prior:
     """Return the prior; a source whose runs are given does not teach the one it is judged by."""
     if isinstance(prior, Prior):
         return prior
-    if prior == "weak":
-        return WEAK
-    from kleiber.fitting.bundle import bundle, read_bundle
+    from kleiber.fitting.bundle import named_bundle
 
-    found = bundle() if prior == "bundled" else read_bundle(prior)
+    found = named_bundle(prior)
+    if found is None:
+        return WEAK
     return found.leaving_out(found.source_of(points) if points is not None else None)
 
 
