@@ -18,6 +18,8 @@ import scipy
 from kleiber import __version__
 from kleiber.fitting.store import plain
 
+MOST_ROWS = 30  # of each later table of a book that are shown as text
+
 
 @dataclass(frozen=True)
 class Table:
@@ -50,9 +52,13 @@ class Table:
         made = ", ".join(f"{k} {v}" for k, v in self.provenance().items() if k != "command")
         return "\n".join([self.body(), f"Made by `{self.command}`; {made}.", ""])
 
-    def body(self, level: int = 1) -> str:
-        """Return the table as Markdown under a heading of a level, without its provenance."""
-        lines = [[cell(row.get(column)) for column in self.columns] for row in self.rows]
+    def body(self, level: int = 1, most: int | None = None) -> str:
+        """Return the table as Markdown under a heading of a level, without its provenance.
+
+        ``most`` rows are shown, and where the others are is said.
+        """
+        shown = self.rows[:most]
+        lines = [[cell(row.get(column)) for column in self.columns] for row in shown]
         widths = [
             max(len(head), *(len(line[i]) for line in lines)) if lines else len(head)
             for i, head in enumerate(self.columns)
@@ -65,6 +71,8 @@ class Table:
         parts = [f"{'#' * level} {self.title}", ""]
         parts += [f"- {claim}" for claim in self.claims] + ([""] if self.claims else [])
         parts += [line(self.columns), rule, *(line(cells) for cells in lines), ""]
+        if len(shown) < len(self.rows):
+            parts += [f"{len(self.rows) - len(shown):,} more rows are in the JSON beside.", ""]
         return "\n".join([*parts, *(f"{note}\n" for note in self.notes)])
 
     def content(self) -> dict[str, Any]:
@@ -100,7 +108,7 @@ class Book:
         """Return all tables as Markdown, provenance last."""
         first, *others = self.tables
         made = ", ".join(f"{k} {v}" for k, v in first.provenance().items() if k != "command")
-        bodies = [first.body(), *(table.body(2) for table in others)]
+        bodies = [first.body(), *(table.body(2, MOST_ROWS) for table in others)]
         return "\n".join([*bodies, f"Made by `{first.command}`; {made}.", ""])
 
     def content(self) -> dict[str, Any]:
@@ -119,9 +127,20 @@ class Book:
     def write(self, folder: Path) -> Path:
         """Write NAME.md and NAME.json into a folder, each whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain(self.content()), indent=1) + "\n"
-        _replace(folder / f"{self.name}.json", text)
+        _replace(folder / f"{self.name}.json", _by_rows(self.content()))
         return _replace(folder / f"{self.name}.md", self.markdown())
+
+
+def _by_rows(content: Mapping[str, Any]) -> str:
+    """Return a book's content as JSON with a table's row on a line."""
+    tables = content["tables"]
+    head = json.dumps(plain({k: v for k, v in content.items() if k != "tables"}), indent=1)
+    parts: list[str] = []
+    for name, table in tables.items():
+        rows = ",\n  ".join(json.dumps(plain(row)) for row in table["rows"])
+        said = json.dumps(plain({k: v for k, v in table.items() if k != "rows"}))
+        parts.append(f'  {json.dumps(name)}: {said[:-1]}, "rows": [\n  {rows}\n  ]}}')
+    return head[:-2] + ',\n "tables": {\n' + ",\n".join(parts) + "\n }\n}\n"
 
 
 def cell(value: Any) -> str:
