@@ -242,3 +242,11 @@ def test_where_keeps_rows(notes) -> None:
     with pytest.raises(ValuesError, match="No row has metric=ppl") as caught:
         read_where("metric=ppl")
     assert "acc, loss" in caught.value.remedy
+
+
+def test_a_run_column_that_is_named_leaves_the_loss_to_its_own_name() -> None:
+    """Six columns could be the loss; --columns names one, and the run's column besides."""
+    table = {"id": ["a", "b"], "params": [1e8, 2e8], "tokens": [2e9, 4e9]}
+    losses = {f"loss_{name}": [3.5, 3.2] for name in ("c4", "pile")}
+    runs = Runs.read({**table, **losses}, columns={"run": "id", "loss": "loss_pile"})
+    assert runs.frame["run"].to_list() == ["a", "b"]

@@ -11,6 +11,7 @@ from kleiber.runs.columns import Choice, choice_notes, parse_columns, resolve
 from kleiber.runs.counts import Cells, cells_of, count_cells, guess_params_are
 from kleiber.runs.losses import decide_unit, refuse_perplexity, to_nats
 from kleiber.runs.meta import join_meta
+from kleiber.runs.named import SET, set_of
 from kleiber.runs.naming import name_runs
 from kleiber.runs.notes import Note, counted, listing
 from kleiber.runs.readers.raw import RUN, Raw
@@ -89,10 +90,12 @@ def _loss_choice(raw: Raw, chosen: Mapping[str, Choice]) -> Choice:
                 "header belongs.",
                 remedy="Put a first line with the columns' names, such as run,params,tokens,loss.",
             )
+        public = set_of(raw.source)
+        known = f", or read a family of the public set with {SET}{public}/FAMILY" if public else ""
         raise ColumnError(
             f"{raw.source} has no column for the loss; its columns are: "
             f"{listing(raw.columns, limit=20)}.",
-            remedy="Name it with --columns loss=NAME.",
+            remedy=f"Name it with --columns loss=NAME{known}.",
         )
     return chosen["loss"]
 

@@ -31,7 +31,7 @@ from kleiber.runs.sets.fetch import Got, cache_folder, fetch
 from kleiber.runs.sets.folder import Folder
 from kleiber.runs.sets.record import Collection, Family, File, Part
 from kleiber.runs.table import Runs
-from kleiber.units import NATS
+from kleiber.units import NATS, ParamsAre
 
 __all__ = [
     "COLLECTIONS",
@@ -126,6 +126,7 @@ def load(
     folder: Place = None,
     *,
     as_published: bool = False,
+    params_are: ParamsAre | None = None,
 ) -> Runs:
     """Return a family of a set as Runs, in nats; without a family all its cross-entropies.
 
@@ -136,11 +137,13 @@ def load(
     as_published
         Keep the numbers of another unit as they are, as if they were nats: what a reader who
         does not know the unit gets. A note says so.
+    params_are
+        What params count, of families whose files do not say it.
 
     Raises
     ------
     UsageError
-        For an unknown set or family.
+        For an unknown set or family, and for ``params_are`` against what the files say.
     UnitError
         For a family that no unit turns into nats, such as accuracies: ``values`` has it.
     InputError
@@ -151,7 +154,7 @@ def load(
     if family is not None:
         record = _record(name, family)
         ((_, rows),) = _tables(found, where, (record.name,))
-        return _runs(record, rows, as_published=as_published)
+        return _runs(record, rows, as_published=as_published, params_are=params_are)
     records = {one.name: one for one in found.families if one.cross_entropy and _is_readable(one)}
     if not records:
         raise UnitError(
@@ -159,7 +162,7 @@ def load(
             remedy="kleiber.runs.collections.values gives its numbers as published.",
         )
     parts = [
-        _runs(records[key], rows, as_published=as_published)
+        _runs(records[key], rows, as_published=as_published, params_are=params_are)
         for _, table in _tables(found, where, tuple(records))
         for (key,), rows in table.group_by("family", maintain_order=True)
     ]
@@ -242,7 +245,8 @@ def _folder(found: Collection, folder: Place) -> Folder:
     looked = listing(f"'{place}'" for place in places)
     raise InputError(
         f"The set {found.name} is not in {looked}.",
-        remedy=f"Fetch it with kleiber data get {found.name}, or name the folder that has it.",
+        remedy=f"Fetch it with kleiber data get {found.name}, or name the folder that has it"
+        f"{' in $KLEIBER_DATA' if folder is None else ''}.",
     )
 
 
@@ -262,8 +266,16 @@ def _tables(
         yield part, rows
 
 
-def _runs(record: Family, rows: pl.DataFrame, *, as_published: bool) -> Runs:
+def _runs(
+    record: Family, rows: pl.DataFrame, *, as_published: bool, params_are: ParamsAre | None = None
+) -> Runs:
     """Return one family's readings as Runs."""
+    known = None if record.params_are == "unknown" else record.params_are
+    if params_are not in (None, known) and known:
+        raise UsageError(
+            f"The params of {record.key} are {known}, and '{params_are}' was said of them.",
+            remedy="Leave out --params-are.",
+        )
     if record.read_as is None and not as_published:
         why = f" ({record.reason})" if record.reason else ""
         raise UnitError(
@@ -283,7 +295,7 @@ def _runs(record: Family, rows: pl.DataFrame, *, as_published: bool) -> Runs:
     runs = Runs.read(
         table,
         unit=unit,
-        params_are=None if record.params_are == "unknown" else record.params_are,
+        params_are=known or params_are,
         drop_bad=not record.cross_entropy,
     )
     return replace(runs, source=record.key, notes=(*_notes(record, as_published), *runs.notes))

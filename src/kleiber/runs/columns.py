@@ -138,7 +138,7 @@ def resolve(given: Mapping[str, str], columns: Sequence[str]) -> dict[str, Choic
     """
     chosen: dict[str, Choice] = {}
     for field in ALIASES:
-        choice = _given(field, given, columns) if field in given else guess(field, columns)
+        choice = given_choice(field, given, columns) if field in given else guess(field, columns)
         if choice is not None:
             chosen[field] = choice
     if "params" not in chosen and "params_nonembed" in chosen:
@@ -199,7 +199,8 @@ def _ambiguous(field: str, found: list[str]) -> Choice | None:
     )
 
 
-def _given(field: str, given: Mapping[str, str], columns: Sequence[str]) -> Choice:
+def given_choice(field: str, given: Mapping[str, str], columns: Sequence[str]) -> Choice:
+    """Return the choice of a field that was named; ColumnError for a column not there."""
     name = given[field]
     whole = find(name, columns)
     if whole is not None:

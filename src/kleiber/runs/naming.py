@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from kleiber.runs.columns import Choice, guess, normal, resolve
+from kleiber.runs.columns import Choice, given_choice, guess, normal
 from kleiber.runs.notes import Note, counted, listing
 from kleiber.runs.readers.raw import FILE, LINE, RUN, Raw
 
@@ -24,7 +24,7 @@ def name_runs(raw: Raw, given: Mapping[str, str]) -> tuple[Raw, bool]:
 
 def _choice(raw: Raw, given: Mapping[str, str]) -> Choice | None:
     if "run" in given:
-        return resolve({"run": given["run"]}, raw.columns)["run"]
+        return given_choice("run", given, raw.columns)
     return guess("run", raw.columns)
 
 

@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from kleiber.errors import ColumnError, UsageError, ValuesError
+from kleiber.runs.named import SET, read_named
 from kleiber.runs.notes import Note, counted
 from kleiber.runs.points import Points, points_of
 from kleiber.runs.select import Selection, select_rows
@@ -54,9 +55,10 @@ class Runs:
         Parameters
         ----------
         source
-            CSV, TSV, JSON, JSON lines, Parquet or a tracker's export; a folder that kleiber
-            trained in, or one of such folders; a pandas, polars or pyarrow frame, a dictionary
-            of lists, a list of dictionaries.
+            CSV, TSV, JSON, JSON lines (each plain or gzipped), Parquet or a tracker's export; a
+            folder that kleiber trained in, or one of such folders; ``set:colpret/OPT``, a
+            public set's family; a pandas, polars or pyarrow frame, a dictionary of lists, a
+            list of dictionaries.
         columns
             Field → column, or ``"params=X,tokens=Y,loss=Z"``; ``run=a+b`` joins columns.
         unit
@@ -77,6 +79,9 @@ class Runs:
         """
         if isinstance(source, Runs):
             return _as_it_is(source, (columns, unit, params_are, meta, where))
+        if isinstance(source, str) and source.startswith(SET):
+            options = {"columns": columns, "unit": unit, "meta": meta, "where": where}
+            return read_named(source, options, params_are)
         from kleiber.runs.build import build_runs
         from kleiber.runs.readers import read_source
 

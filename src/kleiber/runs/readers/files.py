@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import glob
+import gzip
 import io
 import os
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
 import polars as pl
 
 from kleiber.errors import InputError
+from kleiber.runs.named import SET, as_named
 from kleiber.runs.readers.chart import is_chart, read_chart
 from kleiber.runs.readers.delimited import read_delimited
 from kleiber.runs.readers.folders import read_folders, run_folders
 from kleiber.runs.readers.jsonrows import read_json
 from kleiber.runs.readers.raw import Raw, located, together
 
+_GZIP = b"\x1f\x8b"
 _MAGIC = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"%PDF", "a PDF"),
-    (b"\x1f\x8b", "a gzip archive"),
+    (_GZIP, "a gzip archive inside another"),
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"SQLite format 3", "an SQLite database"),
@@ -34,7 +38,8 @@ _MAGIC = (
     (b"\x80\x04", "a Python pickle, which is never opened"),
     (b"\x80\x05", "a Python pickle, which is never opened"),
 )
-_FORMATS = "Give CSV, TSV, JSON, JSON lines or Parquet."
+_MOST = 2**30  # bytes of a table once unpacked: a small archive can hold terabytes of zeros
+_FORMATS = "Give CSV, TSV, JSON, JSON lines (plain or gzipped) or Parquet."
 
 
 def read_paths(paths: list[str]) -> Raw:
@@ -45,17 +50,25 @@ def read_paths(paths: list[str]) -> Raw:
     found = [path for pattern in paths for path in _matches(pattern)]
     if not found:
         raise InputError("No file was given.", remedy="Give at least one file.")
-    stems = Counter(Path(path).stem for path in found)
-    names = [
-        Path(path).stem if stems[Path(path).stem] == 1 else str(Path(path).with_suffix(""))
-        for path in found
-    ]
+    plain = [_without_gz(path) for path in found]
+    stems = Counter(path.stem for path in plain)
+    names = [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in plain]
     return together([_read_one(path, name) for path, name in zip(found, names, strict=True)])
+
+
+def _without_gz(path: str) -> Path:
+    """Return a path as it is named once unpacked."""
+    return Path(path).with_suffix("") if path.lower().endswith(".gz") else Path(path)
 
 
 def _matches(pattern: str) -> list[str]:
     if not pattern:
         raise InputError("The path is empty.", remedy="Give a file, or - for standard input.")
+    if pattern.startswith(SET):
+        raise InputError(
+            f"'{pattern}' is a public set, and other tables were given with it.",
+            remedy="Give one set and nothing else.",
+        )
     if pattern == "-" or os.path.exists(pattern) or not glob.has_magic(pattern):
         return [pattern]
     every = sorted(glob.glob(pattern, recursive=True))
@@ -73,7 +86,8 @@ def _read_one(path: str, name: str) -> Raw:
         return read_folders(path, folders)
     if path == "-":
         return read_bytes(sys.stdin.buffer.read(), source="standard input", file="stdin")
-    return read_bytes(_content(path), source=path, file=name, suffix=Path(path).suffix.lower())
+    suffix = _without_gz(path).suffix.lower()
+    return read_bytes(_content(path), source=path, file=name, suffix=suffix)
 
 
 def _content(path: str) -> bytes:
@@ -84,7 +98,9 @@ def _content(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise InputError(f"There is no file '{path}'.", remedy="Check the path.") from None
+        public = as_named(path)
+        known = f", or write {public} for the public set" if public else ""
+        raise InputError(f"There is no file '{path}'.", remedy=f"Check the path{known}.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"'{path}' cannot be read: {reason}.", remedy="Check the path.") from None
@@ -92,6 +108,8 @@ def _content(path: str) -> bytes:
 
 def read_bytes(data: bytes, *, source: str, file: str, suffix: str = "") -> Raw:
     """Return the table in a file's bytes, told apart by what they are, not by their name."""
+    if data.startswith(_GZIP):
+        data = _unpacked(data, source)
     if not data.strip():
         raise InputError(f"{source} is empty.", remedy="Give a table with a header and rows.")
     if data[:4] == b"PAR1":
@@ -104,6 +122,24 @@ def read_bytes(data: bytes, *, source: str, file: str, suffix: str = "") -> Raw:
     if is_chart(frame.columns):
         return read_chart(frame, lines, source=source, file=file)
     return located(frame, lines, source=source, file=file)
+
+
+def _unpacked(data: bytes, source: str) -> bytes:
+    """Return what a gzip archive holds; InputError for a broken or a huge one."""
+    try:
+        with gzip.open(io.BytesIO(data)) as archive:
+            found = archive.read(_MOST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{source} is a broken gzip archive: {str(error).rstrip('.')}.",
+            remedy="Get or make the archive again.",
+        ) from None
+    if len(found) > _MOST:
+        raise InputError(
+            f"{source} is a gzip archive of more than {_MOST:,} bytes.",
+            remedy="Unpack it, and give the rows that are needed as Parquet or CSV.",
+        )
+    return found
 
 
 def _parquet(data: bytes, source: str) -> pl.DataFrame:

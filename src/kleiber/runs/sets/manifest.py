@@ -21,6 +21,11 @@ def _all() -> dict[str, tuple[File, ...]]:
     return {name: tuple(files) for name, files in found.items()}
 
 
+def sets() -> tuple[str, ...]:
+    """Return the names of the sets."""
+    return tuple(_all())
+
+
 def files_of(name: str) -> tuple[File, ...]:
     """Return the files of a set, in the order of the manifest."""
     return _all().get(name, ())
