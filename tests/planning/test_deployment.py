@@ -120,7 +120,6 @@ def test_a_law_without_a_sane_optimum_says_so(ladder: Any, truths: Any) -> None:
         law,
         objective="log",
         starts=1,
-        steps=20,
         bootstraps=0,
     )
     with pytest.raises(FitError, match="no best split of 1e\\+29 FLOPs") as error:

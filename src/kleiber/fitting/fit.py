@@ -202,8 +202,9 @@ def _enough(problem: Problem, points: Points) -> None:
         raise FitError(
             f"{len(points)} points cannot carry the {problem.free} free parameters of the law "
             f"'{law.name}': at least {problem.free + 1} are needed.",
-            remedy="Add runs, fix parameters (--fix alpha=0.34), or fit a law of one variable "
-            "(--law tokens-power-floor).",
+            remedy="Add runs, predict under a prior (kleiber predict --prior bundled works from one "
+            "run), fix parameters (--fix alpha=0.34), or fit a law of one variable (--law "
+            "tokens-power-floor).",
         )
     other = {"params": "tokens-power-floor", "tokens": "params-power-floor"}
     columns = dict(zip(law.predictors, points.predictors(law.predictors), strict=True))

@@ -18,7 +18,7 @@ from kleiber.laws import Law, get
 from kleiber.runs import Runs
 from kleiber.units import format_count, parse_count
 
-# Farseer is tried where it is named: its nine parameters take seconds a fit and want 50 runs
+# Farseer is tried where it is named: its nine parameters want some 50 runs
 OF_BOTH = ("chinchilla", "chinchilla-outer", "kaplan", "overtraining")
 OF_PARAMS = ("params-power", "params-power-floor", "params-broken")
 STILL = 2.0  # tokens that vary by less than this factor carry no law of both

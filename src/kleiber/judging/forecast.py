@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
 from kleiber.errors import UsageError
 from kleiber.fitting import evidence
 from kleiber.fitting.borrow import borrow
-from kleiber.fitting.bundle import Bundle, bundle, read_bundle
+from kleiber.fitting.bundle import Bundle, bundle, named_bundle
 from kleiber.fitting.posterior import Priors
 from kleiber.fitting.prior import WEAK
 from kleiber.fitting.shares import Design, values
@@ -175,7 +175,7 @@ def forecast(
             remedy="Use one of those (--interval).",
         )
     wanted = target(params, tokens)
-    known = _bundle(prior)
+    known = named_bundle(prior)
     raw = table.points()
     source = _left_out(known, raw, without)
     points, mended = usable(raw)
@@ -220,15 +220,6 @@ def forecast(
         synthetic=table.synthetic,
     )
     return replace(result, findings=tuple(cautions(result, raw, points, mended)))
-
-
-def _bundle(prior: str | os.PathLike[str] | Bundle) -> Bundle | None:
-    """Return the prior that was asked for; None for the weak one alone."""
-    if isinstance(prior, Bundle):
-        return prior
-    if prior == WEAK.name:
-        return None
-    return bundle() if prior == "bundled" else read_bundle(cast(str, prior))
 
 
 def _left_out(known: Bundle | None, raw: Points, named: str | None) -> str | None:
