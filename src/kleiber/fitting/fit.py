@@ -202,7 +202,7 @@ def _enough(problem: Problem, points: Points) -> None:
         raise FitError(
             f"{len(points)} points cannot carry the {problem.free} free parameters of the law "
             f"'{law.name}': at least {problem.free + 1} are needed.",
-            remedy="Add runs, predict under a prior (kleiber predict --prior bundled works from one "
+            remedy="Add runs, predict under a prior (kleiber predict --prior bundled takes one "
             "run), fix parameters (--fix alpha=0.34), or fit a law of one variable (--law "
             "tokens-power-floor).",
         )
