@@ -7,6 +7,7 @@ them: the page cannot say what the tool does not.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -135,6 +136,10 @@ CASES = (
     Case("a binary file", bytes(range(256)) * 20, ("binary", "CSV"), "input"),
     Case("a Python pickle", pickle.dumps({"params": [1]}), ("pickle", "never opened"), "input",
          name="runs.pkl"),
+    Case("a gzip archive cut short", gzip.compress(table(SOUND).encode(), mtime=0)[:-20],
+         ("broken gzip archive", "again"), "input", name="runs.csv.gz"),
+    Case("a public set's family misspelt", None, ("'OPTT'", "OPT, OPT/tasks"), "usage",
+         name="set:colpret/OPTT"),
     Case("a file that is not there", None, ("'runs.csv'", "Check the path"), "input"),
     Case("a folder", None, ("folder", "folder/*.csv"), "input", name="folder"),
     Case("a law that is not there", table(SOUND), ("'chinchila'", "chinchilla, "), "usage",

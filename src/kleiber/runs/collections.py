@@ -150,9 +150,9 @@ def load(
         For files that are not there.
     """
     found = collection(name)
+    record = None if family is None else _record(name, family)
     where = _folder(found, folder)
-    if family is not None:
-        record = _record(name, family)
+    if record is not None:
         ((_, rows),) = _tables(found, where, (record.name,))
         return _runs(record, rows, as_published=as_published, params_are=params_are)
     records = {one.name: one for one in found.families if one.cross_entropy and _is_readable(one)}
