@@ -25,15 +25,24 @@ from kleiber.knowledge.shares import Share, full_mix, said, shares_of
 from kleiber.knowledge.strings import Strings
 from kleiber.knowledge.texts import Source
 from kleiber.knowledge.tokens import BytePairs, Tokenizer, Words
+from kleiber.training.architectures import architecture, changes
 from kleiber.training.config import ModelConfig, TrainConfig
 
-LATER = ("mix", "domains", "corpus")  # settings that runs before them lack: left out where unsaid
+USUAL = "gpt2"
+RATIO = 4  # hidden width of GPT-2's MLP over the model's
+LATER: dict[str, Any] = {  # settings that runs before them lack: left out where they say nothing
+    "mix": {}, "domains": [], "corpus": {}, "architecture": USUAL, "changed": {},
+}  # fmt: skip
+CHANGED = (  # fields of a model that ``changed`` may say, of those that the cell does not
+    *("rope_base", "mlp", "activation", "norm", "biases", "tied", "kv_heads"),
+    *("experts", "top_k", "capacity", "test_capacity", "balance"),
+)
 REWRITTEN = "rewritten"
 FORMATS = ("bioD", *FORMS, "random", REWRITTEN)
 FILES = ("texts", "people")  # of a corpus
 SIZES = {"length", "symbols"}  # of random strings; the rest of ``strings`` is bioD's
 STRINGS = ("K", "C", "D", "L", "T", "name_tokens", "name_pool", "length", "symbols")
-COUNTS = ("people", "exposures", "layers", "width", "heads", "batch", "texts", "mlp_ratio")
+COUNTS = ("people", "exposures", "layers", "width", "heads", "batch", "texts")
 READ = 5000  # people whose texts byte pairs are learnt from
 LIGHT = 200  # tokens a step up to which cells are stacked
 LIGHT_TEXT = 20  # tokens of a text that has its window to itself, about
@@ -49,7 +58,8 @@ class Cell:
     (biographies), ``strings`` the sizes of bioD (K, C, D, L, T, name_tokens) or of random strings
     (length, symbols). ``lr`` is the peak rate, or ``lr_times_width`` over the width. ``tokens`` is
     "words", "trained:ROWS" for byte pairs learnt from the texts, or "bytes:VOCABULARY:MERGES" with
-    GPT-2's two files.
+    GPT-2's two files. ``architecture`` is one of ``training.architectures``, ``changed`` what is
+    other than there (tied, experts, ...), ``mlp_ratio`` the architecture's own where it is None.
     """
 
     people: int
@@ -65,7 +75,7 @@ class Cell:
     templates: int | None = None
     tokens: str = "words"
     context: int | None = None
-    mlp_ratio: int = 4
+    mlp_ratio: float | None = None
     init_scale: float = 0.6
     lr: float | None = None
     lr_times_width: float | None = None
@@ -82,6 +92,8 @@ class Cell:
     mix: dict[str, Any] = field(default_factory=dict[str, Any])
     domains: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     corpus: dict[str, str] = field(default_factory=dict[str, str])
+    architecture: str = USUAL
+    changed: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         """Refuse what cannot be taught."""
@@ -93,8 +105,11 @@ class Cell:
         object.__setattr__(self, "mix", full_mix(self.mix))
         object.__setattr__(self, "domains", [dict(one) for one in self.domains])
         check_names(self.strings, STRINGS, ())
+        check_names(self.changed, CHANGED, ())
+        if self.mlp_ratio == self._own_ratio():
+            object.__setattr__(self, "mlp_ratio", None)
         check_at_least_one(given, COUNTS)
-        check_above_zero(given, ("lr", "lr_times_width", "init_scale", "clip"))
+        check_above_zero(given, ("lr", "lr_times_width", "init_scale", "clip", "mlp_ratio"))
         if self.seed < 0:
             raise UsageError(f"The seed is {self.seed}.", remedy="A seed is 0 or more.")
         if self.format not in FORMATS:
@@ -137,7 +152,9 @@ class Cell:
         """A folder's name: what differs between the cells of a grid."""
         taught = f"N{self.people}-E{self.exposures}"
         mixed = f"-{said(self.shares)}" if self.shares else ""
-        return f"{taught}-{self.layers}x{self.width}-b{self.batch}{mixed}-s{self.seed}"
+        other = "" if self.architecture == USUAL else f"-{self.architecture}"
+        other += "".join(f"-{name}-{value}" for name, value in sorted(self.changed.items()))
+        return f"{taught}{other}-{self.layers}x{self.width}-b{self.batch}{mixed}-s{self.seed}"
 
     @property
     def rate(self) -> float:
@@ -154,7 +171,8 @@ class Cell:
 
         So a folder from before a setting was there is still the same run's.
         """
-        return {name: value for name, value in asdict(self).items() if value or name not in LATER}
+        values = {**asdict(self), "mlp_ratio": self.mlp_ratio or self._own_ratio()}
+        return {n: v for n, v in values.items() if n not in LATER or v != LATER[n]}
 
     def source(self) -> Source:
         """Return the people and their texts; a seed has people of its own."""
@@ -177,14 +195,17 @@ class Cell:
     def model(self, source: Source) -> ModelConfig:
         """Return the model's shape, with the rows that the texts use."""
         window = source.max_length - 1 if self.context is None else self.context
-        return ModelConfig(
+        given = {} if self.mlp_ratio is None else {"mlp_ratio": self.mlp_ratio}
+        return architecture(
+            self.architecture,
             layers=self.layers,
             width=self.width,
             heads=self.heads,
             vocab=source.vocab,
             context=max(window, source.max_length),
-            mlp_ratio=self.mlp_ratio,
             init_scale=self.init_scale,
+            **given,
+            **self.changed,
         )
 
     def training(self, steps: int) -> TrainConfig:
@@ -217,6 +238,10 @@ class Cell:
             return mixture(source, self.shares, **shown)
         return Windows(source, **shown)
 
+    def _own_ratio(self) -> float:
+        """Return the MLP's ratio of the architecture; raises for one that there is not."""
+        return changes(self.architecture).get("mlp_ratio", RATIO)
+
     def _tokenizer(self, texts: Callable[[], Iterable[str]]) -> Tokenizer:
         kind, _, files = self.tokens.partition(":")
         if kind == "words":
@@ -234,7 +259,7 @@ class Cell:
 
 
 def stacks(cells: Sequence[Cell]) -> list[list[int]]:
-    """Return which cells to train together: those that differ in seed or rate and step lightly.
+    """Return which cells train together: light ones that differ in seed, rate or decay alone.
 
     A step of few tokens spends its time on being a step, which a stack does once for all; a step
     of many does not, and its seeds are better trained side by side.
@@ -243,9 +268,8 @@ def stacks(cells: Sequence[Cell]) -> list[list[int]]:
     for number, cell in enumerate(cells):
         light = cell.batch * (cell.context or LIGHT_TEXT) <= LIGHT
         alone = "" if light else f"{number}"
-        shape = replace(cell, seed=0)
-        if cell.decay_over_run is None:  # a decay of its own for each rate cannot be stacked
-            shape = replace(shape, lr=1.0, lr_times_width=None)
+        own: dict[str, Any] = {"lr": 1.0, "lr_times_width": None, "seed": 0}
+        shape = replace(cell, **own, weight_decay=None, decay_over_run=None)
         groups.setdefault(f"{shape}{alone}", []).append(number)
     return list(groups.values())
 

@@ -54,7 +54,8 @@ def capacity(
     from kleiber.knowledge.preset import preset as named
 
     chosen = named(preset)
-    cells = chosen.cells(seeds=seeds, **(changes or Changes()).settings())
+    asked = changes or Changes()
+    cells = asked.sized(chosen.cells(seeds=seeds, **asked.settings()), quiet=json)
     folder = Path(out)
     if (folder / "run.json").exists():
         raise InputError(

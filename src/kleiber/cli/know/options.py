@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
 
+from kleiber.cli.output import say
 from kleiber.errors import KleiberError, UsageError
 from kleiber.units import parse_count
 
@@ -45,6 +46,10 @@ class Changes:
     "Whose junk it is: fresh persons without end, repeated ones (max(8, N / 100)), or a number."
     token: bool | None = None
     "Put a token of its own in front of every useful text."
+    architecture: str | None = None
+    "gpt2, llama, mistral, gpt2-quarter, gpt2-nomlp, gpt2-moe, or another of the architectures."
+    params: str | None = None
+    "Parameters in place of a width: the width that comes nearest is found and said."
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that were given, by their names in a cell."""
@@ -52,12 +57,39 @@ class Changes:
             name: getattr(self, name)
             for name in ("layers", "heads", "batch", "lr", "format", "tokens", "precision")
         }
+        given["architecture"] = self.architecture
         for name in ("people", "width", "exposures"):
             said = getattr(self, name)
             whole = name != "exposures"
             given[name] = None if said is None else _counts(said, f"--{name}", whole=whole)
         given["mix"] = self._mix()
         return {name: value for name, value in given.items() if value is not None}
+
+    def sized(self, cells: list[Cell], *, quiet: bool = False) -> list[Cell]:
+        """Return the cells at ``--params``, as they are without it; say each width and its miss."""
+        if self.params is None:
+            return cells
+        if self.width is not None:
+            raise UsageError(
+                f"--params is {self.params} and --width {self.width}; at most one is expected.",
+                remedy="Leave one of them out.",
+            )
+        from kleiber.knowledge.equal import of_size
+
+        wanted = _counts(self.params, "--params", whole=True)
+        if isinstance(wanted, list):
+            raise UsageError(
+                f"--params is {self.params}; one number is expected.",
+                remedy="Write for example --params 16K.",
+            )
+        sized = [of_size(cell, wanted) for cell in cells]
+        for line in dict.fromkeys(str(said) for _, said in sized) if not quiet else ():
+            say(line)
+        found: list[Cell] = []
+        for cell, _ in sized:  # several widths have become one
+            if cell not in found:
+                found.append(cell)
+        return found
 
     def _mix(self) -> dict[str, Any] | None:
         """Return the mix that is asked for, None for none."""

@@ -53,9 +53,10 @@ def train(
     from kleiber.cli.know.watch import train_cells
     from kleiber.knowledge.preset import preset as named
 
-    given = (changes or Changes()).settings()
-    settings = _corpus(rewritten, table, quiet=json) | given
-    cell = replace(only(named(preset).cells(seeds=1, **settings), "train"), seed=seed)
+    asked = changes or Changes()
+    settings = _corpus(rewritten, table, quiet=json) | asked.settings()
+    cells = asked.sized(named(preset).cells(seeds=1, **settings), quiet=json)
+    cell = replace(only(cells, "train"), seed=seed)
     (row,) = train_cells([cell], [Path(out)], device=device, glances=glances, quiet=json)
     if json:
         print_json({"schema": "kleiber.capacity-run/1", **row})
