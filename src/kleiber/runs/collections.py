@@ -154,7 +154,7 @@ def load(
     where = _folder(found, folder)
     if record is not None:
         ((_, rows),) = _tables(found, where, (record.name,))
-        return _runs(record, rows, as_published=as_published, params_are=params_are)
+        return _runs(record, rows, where.differs, as_published=as_published, params_are=params_are)
     records = {one.name: one for one in found.families if one.cross_entropy and _is_readable(one)}
     if not records:
         raise UnitError(
@@ -162,7 +162,7 @@ def load(
             remedy="kleiber.runs.collections.values gives its numbers as published.",
         )
     parts = [
-        _runs(records[key], rows, as_published=as_published, params_are=params_are)
+        _runs(records[key], rows, where.differs, as_published=as_published, params_are=params_are)
         for _, table in _tables(found, where, tuple(records))
         for (key,), rows in table.group_by("family", maintain_order=True)
     ]
@@ -180,9 +180,9 @@ def cross_entropies(
     """Yield every family of trained models whose values are cross-entropies, with its Runs.
 
     Families of fewer sizes than ``least_sizes``, and those that another family repeats, are
-    left out. Each table is read once. With ``absent``, a set of which a file is missing, cut
-    short or changed is passed over whole and named to it, and only where no set is left is
-    that an InputError; without, it is one at once.
+    left out. Each table is read once. With ``absent``, what of a set is missing or cannot be
+    read is passed over and named to it, as is a file that is read but not the published one,
+    and only where nothing is left is that an InputError; without, it is one at once.
     """
     none = True
     for found in COLLECTIONS if sets is None else [collection(name) for name in sets]:
@@ -196,17 +196,9 @@ def cross_entropies(
         }
         if not records:
             continue
-        families = _by_family(found, folder, records, least_sizes)
-        if absent is None:
-            yield from families
-            continue
-        try:
-            whole = list(families)
-        except InputError as error:
-            absent(error.message)
-        else:
+        for family in _by_family(found, folder, records, least_sizes, absent):
             none = False
-            yield from whole
+            yield family
     if absent is not None and none:
         raise InputError(
             "None of the public sets is there.",
@@ -215,14 +207,28 @@ def cross_entropies(
 
 
 def _by_family(
-    found: Collection, folder: Place, records: Mapping[str, Family], least_sizes: int
+    found: Collection,
+    folder: Place,
+    records: Mapping[str, Family],
+    least_sizes: int,
+    absent: Callable[[str], None] | None,
 ) -> Iterator[tuple[Family, Runs]]:
     """Yield the families of one set that have enough sizes."""
-    for _, table in _tables(found, _folder(found, folder), tuple(records)):
+    try:
+        where = _folder(found, folder)
+    except InputError as error:
+        if absent is None:
+            raise
+        absent(error.message)
+        return
+    for _, table in _tables(found, where, tuple(records), absent):
         for (key,), rows in table.group_by("family", maintain_order=True):
             if rows["params"].drop_nulls().n_unique() >= least_sizes:
                 record = records[str(key)]
-                yield record, _runs(record, rows, as_published=False)
+                yield record, _runs(record, rows, where.differs, as_published=False)
+    if absent is not None:
+        for fault in where.differs:
+            absent(f"{fault}; what could be read of it was")
 
 
 def _record(name: str, wanted: str) -> Family:
@@ -251,23 +257,52 @@ def _folder(found: Collection, folder: Place) -> Folder:
 
 
 def _tables(
-    found: Collection, where: Folder, wanted: tuple[str, ...] | None
+    found: Collection,
+    where: Folder,
+    wanted: tuple[str, ...] | None,
+    absent: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[Part, pl.DataFrame]]:
-    """Yield the readings of each part that has a family that is wanted."""
+    """Yield the readings of each part that has a family that is wanted.
+
+    A part that cannot be read is named to ``absent``, else an InputError.
+    """
     for part in found.parts:
         names = [one.name for one in part.families if wanted is None or one.name in wanted]
         one_asked = wanted is not None and len(wanted) == 1
-        absent = part.needs and where.find(part.needs) is None
-        if not names or (absent and not one_asked):
+        missing = part.needs and where.find(part.needs) is None
+        if not names or (missing and not one_asked):
             continue
-        rows = part.read(where)
+        try:
+            rows = _read(part, where)
+        except InputError as error:
+            if absent is None:
+                raise
+            absent(error.message)
+            continue
         if len(names) < len(part.families):
             rows = rows.filter(pl.col("family").is_in(names))
         yield part, rows
 
 
+def _read(part: Part, where: Folder) -> pl.DataFrame:
+    """Return a part's readings; InputError where a changed file defeats its reader."""
+    try:
+        return part.read(where)
+    except InputError:
+        raise
+    except Exception as error:
+        if not where.differs:
+            raise
+        raise where.broken(error) from None
+
+
 def _runs(
-    record: Family, rows: pl.DataFrame, *, as_published: bool, params_are: ParamsAre | None = None
+    record: Family,
+    rows: pl.DataFrame,
+    differs: Sequence[str],
+    *,
+    as_published: bool,
+    params_are: ParamsAre | None = None,
 ) -> Runs:
     """Return one family's readings as Runs."""
     known = None if record.params_are == "unknown" else record.params_are
@@ -298,10 +333,14 @@ def _runs(
         params_are=known or params_are,
         drop_bad=not record.cross_entropy,
     )
-    return replace(runs, source=record.key, notes=(*_notes(record, as_published), *runs.notes))
+    return replace(
+        runs, source=record.key, notes=(*_notes(record, as_published, differs), *runs.notes)
+    )
 
 
-def _notes(record: Family, as_published: bool) -> Iterator[Note]:
+def _notes(record: Family, as_published: bool, differs: Sequence[str]) -> Iterator[Note]:
+    for fault in differs:
+        yield Note("warning", f"{fault}.")
     if as_published and record.unit != "nats":
         yield Note("warning", f"{record.key} is {record.unit}, kept as published and not in nats.")
     if not record.cross_entropy:

@@ -29,9 +29,9 @@ def witnesses(
 ) -> list[tuple[Family, Runs]]:
     """Return the families that bear witness, in the order of the sets.
 
-    A family has at least three sizes, or two where its source has no larger one. Sets that are
-    not in the folder, or of which a file is cut short or changed, are passed over and named to
-    ``absent``; InputError where none is left.
+    A family has at least three sizes, or two where its source has no larger one. What of a set
+    is not in the folder or cannot be read is passed over and named to ``absent``, and so is a
+    file that is not the published one; InputError where nothing is left.
     """
     every = cross_entropies(folder, least_sizes=2, absent=absent or (lambda _: None))
     found = [(f, runs) for f, runs in every if not f.apart and f.key not in REPEATS]

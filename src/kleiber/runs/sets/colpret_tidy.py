@@ -32,9 +32,9 @@ SLIM_PAJAMA = (
 )
 
 
-def tidy(folder: Folder, *, changed: bool = False) -> pl.DataFrame:
-    """Return the tidy table as published, or ``changed`` as it may be, to be compared."""
-    data = folder.raw(TIDY, changed=changed)
+def tidy(folder: Folder) -> pl.DataFrame:
+    """Return the tidy table."""
+    data = folder.raw(TIDY)
     try:
         return pl.read_parquet(io.BytesIO(data))
     except Exception as error:  # polars raises several kinds, its panic among them

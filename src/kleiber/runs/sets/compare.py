@@ -38,7 +38,7 @@ class Compared:
 
 def compare(folder: Folder) -> tuple[Compared, ...]:
     """Compare every family, in the tidy table's order, then those that it lacks."""
-    made = tidy(folder, changed=True).rename({"n_params": "params", "d_tokens": "tokens"})
+    made = tidy(folder).rename({"n_params": "params", "d_tokens": "tokens"})
     own = _originals(folder)
     names = made["family"].unique(maintain_order=True).to_list()
     names += [name for name in own["tidy"].unique(maintain_order=True) if name not in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -17,10 +17,14 @@ from kleiber.runs.sets.record import File
 
 @dataclass(frozen=True)
 class Folder:
-    """Where a set's files are: its own folder, one of several sets, or a repository's copy."""
+    """Where a set's files are: its own folder, one of several sets, or a repository's copy.
+
+    ``differs`` says of the files read so far which were not the published ones.
+    """
 
     name: str
     root: Path
+    differs: list[str] = field(default_factory=list[str], compare=False)
 
     def path(self, file: str) -> Path:
         """Return the place of a file; InputError that says how to get it where it is not."""
@@ -50,11 +54,10 @@ class Folder:
                     return root / place
         return None
 
-    def raw(self, file: str, *, changed: bool = False) -> bytes:
-        """Return a file's bytes, the published ones: a cut table can look whole to its reader.
+    def raw(self, file: str) -> bytes:
+        """Return a file's bytes; where they are not the published ones, ``differs`` says so.
 
-        Raises InputError for a file that is missing, unreadable or, unless it may be
-        ``changed``, cut short or otherwise not the published one.
+        Raises InputError for a file that is missing, empty or unreadable.
         """
         place = self.path(file)
         try:
@@ -65,7 +68,21 @@ class Folder:
                 remedy="Check its permissions, or name another folder that has the set.",
             ) from None
         record = self._record(file)
-        return data if changed or record is None else verified(data, record, self.name, place)
+        fault = None if record is None else difference(data, record, self.name, place)
+        if fault and not data:
+            raise InputError(fault + ".", remedy=_again(record, self.name))
+        if fault and fault not in self.differs:
+            self.differs.append(fault)
+        return data
+
+    def broken(self, error: Exception) -> InputError:
+        """Return the error of a set whose reader met one: a changed file is the likely cause."""
+        said = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        named = self.differs.pop() if self.differs else f"A file of {self.name} in '{self.root}'"
+        return InputError(
+            f"{named}, and cannot be read: {said}.",
+            remedy=f"Get a fresh copy with kleiber data get {self.name}, or from its publisher.",
+        )
 
     def content(self, file: str) -> bytes:
         """Return a file's bytes, unpacked where it is a gzip archive."""
@@ -94,16 +111,27 @@ class Folder:
 
 def verified(data: bytes, file: File, name: str, place: Path | None = None) -> bytes:
     """Return a file's bytes, or raise InputError where they are not the published ones."""
-    found = hashlib.sha256(data).hexdigest()
-    if found != file.sha256:
-        at = "" if place is None else f" at '{place}'"
-        again = f" with kleiber data get {name}" if file.published else ""
-        raise InputError(
-            f"'{file.path}' of {name}{at} is not the published file: {len(data):,} bytes with "
-            f"SHA-256 {found[:12]}…, expected {file.size:,} bytes with {file.sha256[:12]}….",
-            remedy=f"Get a fresh copy{again}; kleiber runs FILE reads a changed one as any table.",
-        )
+    fault = difference(data, file, name, place)
+    if fault:
+        raise InputError(fault + ".", remedy=_again(file, name))
     return data
+
+
+def difference(data: bytes, file: File, name: str, place: Path | None = None) -> str | None:
+    """Return how a file's bytes differ from the published ones, None where they do not."""
+    found = hashlib.sha256(data).hexdigest()
+    if found == file.sha256:
+        return None
+    at = "" if place is None else f" at '{place}'"
+    return (
+        f"'{file.path}' of {name}{at} is not the published file: {len(data):,} bytes with "
+        f"SHA-256 {found[:12]}…, expected {file.size:,} bytes with {file.sha256[:12]}…"
+    )
+
+
+def _again(file: File | None, name: str) -> str:
+    again = f" with kleiber data get {name}" if file and file.published else ""
+    return f"Get a fresh copy{again}; kleiber runs FILE reads a changed one as any table."
 
 
 def number(column: str) -> pl.Expr:
