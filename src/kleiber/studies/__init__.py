@@ -16,6 +16,7 @@ NAMES: dict[str, str] = {
     "isoflop-bias": "Re-make the bias of isoFLOP parabolas; real profiles beside a surface.",
     "plan": "Planned ladders against ladders by hand, on simulated and on real targets.",
     "opt-units": "Predict OPT 175B in the published unit and in nats.",
+    "capacity": "The twelve results on knowledge capacity, one each (--result 8) or --all.",
     "capacity-cpu": "Train one small model on one core, three seeds; bits per parameter.",
     "capacity-curve": "Train sizes x people at 1000 and 100 exposures; plateaus and their ratio.",
     "capacity-controls": "Train small models in every format; controls and the city's leak.",

@@ -1,0 +1,22 @@
+"""Result 4: few exposures store less."""
+
+from __future__ import annotations
+
+from kleiber.studies.capacity.cells import high, low
+from kleiber.studies.capacity.result import Arm, Compare, Low, Result
+
+RESULT = Result(
+    number=4,
+    title="1000 exposures store more than few",
+    published="R of 1 or more at 100 exposures; 1000 store at most 2 times as much",
+    arms=(
+        Arm(name="1000 exposures", cell=high(580, 24)),
+        Arm(name="low exposure", cell=low(), low=True),
+    ),
+    compare=(
+        Compare(
+            over="1000 exposures", under="low exposure", least=1, published="1.4 to 2 at the peak"
+        ),
+    ),
+    low=Low(control=low()),
+)

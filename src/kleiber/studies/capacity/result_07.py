@@ -1,0 +1,29 @@
+"""Result 7: of what makes LLaMA differ, the gated MLP costs knowledge at low exposure."""
+
+from __future__ import annotations
+
+from kleiber.studies.capacity.cells import low
+from kleiber.studies.capacity.result import Arm, Compare, Low, Result
+
+RATES = (0.5, 1.0, 2.0)
+NAMES = ("gpt2-gated", "llama-tied", "llama-standard", "llama-gelu")
+RESULT = Result(
+    number=7,
+    title="At low exposure the gated MLP stores less than the standard one",
+    published="the gated MLP is the cause of 1.3; activation and norm biases make no difference",
+    arms=(
+        Arm(name="gpt2", cell=low(), low=True, rates=RATES),
+        *(
+            Arm(name=name, cell=low(architecture=name), equal="gpt2", low=True, rates=RATES)
+            for name in NAMES
+        ),
+    ),
+    compare=(
+        Compare(over="gpt2", under="gpt2-gated", least=1, published="about 1.3"),
+        Compare(over="llama-standard", under="llama-tied", least=1, published="about 1.3"),
+        Compare(
+            over="llama-gelu", under="llama-standard", least=0.8, most=1.25, published="about 1"
+        ),
+    ),
+    low=Low(control=low()),
+)

@@ -1,0 +1,175 @@
+"""One result run: its arms trained, compared, judged, and written as a table of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kleiber.launching import Trainer, train_cells
+from kleiber.studies.capacity.ratios import FLOOR, LEVEL, paired_ratio
+from kleiber.studies.capacity.result import NOT_SHOWN, OPPOSITE, SEEDS, SHOWN, Low, Result
+from kleiber.studies.capacity.trained import Found, Runs, Taught
+from kleiber.studies.table import Table
+
+COLUMNS = (
+    *("arm", "params", "off", "people", "exposures", "steps", "R^max", "rate", "seeds", "R", "sd"),
+    *("strangers", "untrained"),
+)
+
+
+def run(
+    result: Result,
+    folder: Path,
+    *,
+    preset: str = "cpu",
+    seeds: int = SEEDS,
+    jobs: int | None = None,
+    train: Trainer = train_cells,
+) -> Table:
+    """Train what is not yet trained of a result in the folder, and return its table."""
+    runs = Runs(folder, train, jobs=jobs)
+    found = runs.lowest(result.low, seeds=seeds) if result.low is not None else None
+    return tabulate(result, runs.taught(result, found, seeds=seeds), found, preset=preset)
+
+
+def tabulate(
+    result: Result, taught: Sequence[Taught], found: Found | None = None, *, preset: str = "cpu"
+) -> Table:
+    """Return a result's arms as rows, its comparisons and verdict as claims."""
+    compared = comparisons(result, taught)
+    verdict, reason = judged(compared)
+    low = [] if found is None or result.low is None else [_low(found, result.low)]
+    return Table(
+        name=f"capacity-result-{result.number:02}",
+        title=f"Result {result.number}: {result.title}",
+        command=f"kleiber study capacity --result {result.number} --preset {preset} --out results",
+        columns=COLUMNS,
+        rows=[_row(one) for one in taught],
+        claims=[
+            f"Verdict: {verdict}. {reason}",
+            f"Published: {result.published}.",
+            *(str(one["says"]) for one in compared),
+            *low,
+        ],
+        notes=(
+            f"R is bits per parameter by Definition 4.3 of arXiv 2404.05405, mean and standard "
+            f"deviation over seeds. Ratios are paired by seed, on the log scale, with a t interval "
+            f"at {LEVEL:.0%}; what stores less than {FLOOR} counts as {FLOOR}. Where several peak "
+            "rates were tried the best by its mean counts; rate is its multiple of the cell's. "
+            "off: parameters against those of the arm that it is compared with. Strangers and "
+            "untrained are controls that should store nothing: theirs are bits per parameter "
+            "too.",
+            *result.notes,
+        ),
+        seed=0,
+        extra={
+            "result": result.number,
+            "preset": preset,
+            "published": result.published,
+            "verdict": verdict,
+            "reason": reason,
+            "compared": compared,
+            "exposures_low": None if found is None else found.exposures,
+            "rates_tried": {one.arm.name: _by_name(one.tried) for one in taught},
+            "runs": {one.arm.name: [_kept(each) for each in one.runs] for one in taught},
+        },
+    )
+
+
+def comparisons(result: Result, taught: Sequence[Taught]) -> list[dict[str, Any]]:
+    """Return every comparison with its ratio, its verdict and a sentence."""
+    bits = {one.arm.name: one.bits for one in taught}
+    rows: list[dict[str, Any]] = []
+    for one in result.compare:
+        under = bits[one.under] if isinstance(one.under, str) else one.under
+        ratio = paired_ratio(bits[one.over], under)
+        verdict = one.verdict(ratio)
+        needed = [ratio.seeds_to_settle(bound) for bound in one.bounds]
+        says = f"{one}: {ratio}; {one.wanted} is asked for: {verdict}. Published: {one.published}."
+        if ratio.floored:
+            says += f" An arm stored less than {FLOOR}, so the ratio is only a bound."
+        if verdict == NOT_SHOWN:
+            says += _settles(needed)
+        rows.append(
+            {
+                "ratio": str(one),
+                "value": ratio.value,
+                "lower": ratio.lower,
+                "upper": ratio.upper,
+                "level": ratio.level,
+                "seeds": ratio.seeds,
+                "wanted": one.wanted,
+                "published": one.published,
+                "verdict": verdict,
+                "floored": ratio.floored,
+                "seeds_to_settle": needed,
+                "says": says,
+            }
+        )
+    return rows
+
+
+def judged(compared: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Return the verdict of all comparisons together, and the reason: the ones that decide."""
+    for verdict in (OPPOSITE, NOT_SHOWN):
+        held = [one for one in compared if one["verdict"] == verdict]
+        if held:
+            which = "; ".join(
+                f"{one['ratio']} is {one['value']:.3g} ({one['lower']:.3g} to {one['upper']:.3g}), "
+                f"{one['wanted']} was asked for"
+                for one in held
+            )
+            good = sum(one["verdict"] == SHOWN for one in compared)
+            return verdict, f"{good} of {len(compared)} comparisons are shown; {which}."
+    return SHOWN, f"All of {len(compared)} intervals lie where they should."
+
+
+def _settles(needed: Sequence[int | None]) -> str:
+    """Say how many seeds would settle it."""
+    if any(seeds is None for seeds in needed):
+        return " No number of seeds up to a thousand settles it."
+    most = max(seeds for seeds in needed if seeds is not None)
+    return f" About {most} seeds of this spread would settle it."
+
+
+def _low(found: Found, low: Low) -> str:
+    """Say what the search for the fewest exposures came to."""
+    tried = ", ".join(f"{e:g}: {bits:.2f}" for e, bits in found.tried.items())
+    if found.enough:
+        return (
+            f"Low exposure is {found.exposures:g}: the fewest of {low.exposures} at which the "
+            f"clean control stores {low.enough} bits per parameter ({tried})."
+        )
+    return f"At none of {low.exposures} the clean control stores {low.enough} ({tried})."
+
+
+def _row(one: Taught) -> dict[str, Any]:
+    first, bits = one.runs[0], np.array(one.bits)
+    controls = [run.get("controls", {}) for run in one.runs]
+    return {
+        "arm": one.arm.name,
+        "params": first["params"],
+        "off": None if one.off is None else f"{one.off:+.1%}",
+        "people": first["people"],
+        "exposures": first["exposures"],
+        "steps": first["steps"],
+        "R^max": float(np.mean([run["max_bits_per_param"] for run in one.runs])),
+        "rate": one.rate,
+        "seeds": len(bits),
+        "R": float(bits.mean()),
+        "sd": float(bits.std(ddof=1)),
+        "strangers": float(np.mean([each["unseen"] for each in controls])),
+        "untrained": float(np.mean([each["random"] for each in controls])),
+    }
+
+
+def _by_name(tried: Mapping[float, float]) -> dict[str, float]:
+    return {f"{rate:g}": bits for rate, bits in tried.items()}
+
+
+def _kept(run: Mapping[str, Any]) -> dict[str, Any]:
+    left_out = ("accuracy_by_attribute", "seconds", "control_terms")
+    return {name: value for name, value in run.items() if name not in left_out}
