@@ -35,11 +35,14 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """What one arm stores over what another does, or over a number, and where that should lie."""
+    """What one arm stores over what another does, or over a number, and where that should lie.
+
+    One without a published number is told, and decides no verdict on what was published.
+    """
 
     over: str
     under: str | float
-    published: str
+    published: str | None = None
     least: float | None = None
     most: float | None = None
 

@@ -19,4 +19,8 @@ RESULT = Result(
         ),
     ),
     low=Low(control=low()),
+    notes=(
+        "The direction decides the verdict; how large the effect is here, beside the published "
+        "one, is the ratio above.",
+    ),
 )

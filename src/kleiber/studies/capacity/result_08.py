@@ -21,9 +21,9 @@ RESULT = Result(
     compare=(
         Compare(over="int8", under="float", least=0.98, most=1.02, published="about 1"),
         Compare(over="float", under="int4", least=2, published="more than 2"),
-        Compare(over="int8, nearest", under="float", least=0.98, most=1.02, published="none"),
-        Compare(over="float", under="int4, nearest", least=2, published="none"),
-        Compare(over="int4", under="int4, nearest", least=1, published="none"),
+        Compare(over="int8, nearest", under="float", least=0.98, most=1.02),
+        Compare(over="float", under="int4, nearest", least=2),
+        Compare(over="int4", under="int4, nearest", least=1),
     ),
     notes=(
         "GPTQ (act-order, symmetric, a scale a channel) calibrated on biographies, and rounding to "

@@ -88,7 +88,8 @@ def comparisons(result: Result, taught: Sequence[Taught]) -> list[dict[str, Any]
         ratio = paired_ratio(bits[one.over], under)
         verdict = one.verdict(ratio)
         needed = [ratio.seeds_to_settle(bound) for bound in one.bounds]
-        says = f"{one}: {ratio}; {one.wanted} is asked for: {verdict}. Published: {one.published}."
+        says = f"{one}: {ratio}; {one.wanted} is asked for: {verdict}. "
+        says += "Not published." if one.published is None else f"Published: {one.published}."
         if ratio.floored:
             says += f" An arm stored less than {FLOOR}, so the ratio is only a bound."
         if verdict == NOT_SHOWN:
@@ -113,7 +114,8 @@ def comparisons(result: Result, taught: Sequence[Taught]) -> list[dict[str, Any]
 
 
 def judged(compared: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Return the verdict of all comparisons together, and the reason: the ones that decide."""
+    """Return the verdict of all published comparisons together, and the ones that decide it."""
+    compared = [one for one in compared if one["published"] is not None]
     for verdict in (OPPOSITE, NOT_SHOWN):
         held = [one for one in compared if one["verdict"] == verdict]
         if held:
@@ -124,7 +126,7 @@ def judged(compared: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
             )
             good = sum(one["verdict"] == SHOWN for one in compared)
             return verdict, f"{good} of {len(compared)} comparisons are shown; {which}."
-    return SHOWN, f"All of {len(compared)} intervals lie where they should."
+    return SHOWN, f"Every interval lies where it should, {len(compared)} of {len(compared)}."
 
 
 def _settles(needed: Sequence[int | None]) -> str:
