@@ -64,8 +64,12 @@ def test_a_ratio_to_a_number_by_hand() -> None:
 
 def test_what_stores_nothing_counts_as_the_floor() -> None:
     found = paired_ratio([1.0, 1.0], [-0.3, 0.0])
-    assert found.floored
+    assert found.floored == "under"
     assert found.value == pytest.approx(1 / FLOOR)
+    assert paired_ratio([0.0, 1.0], [1.0, 1.0]).floored == "over"
+    both = paired_ratio([0.0, 0.1], [-0.1, 0.0])
+    assert both.floored == "both"
+    assert Compare(over="a", under="b", most=1000).verdict(both) == NOT_SHOWN
 
 
 def test_unpaired_values_have_no_ratio() -> None:

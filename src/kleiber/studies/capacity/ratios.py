@@ -13,6 +13,7 @@ from kleiber.errors import InputError
 
 LEVEL = 0.9
 FLOOR = 0.01  # bits a parameter: what stores less, or nothing, counts as this much
+FLOORED = {(False, False): "", (True, False): "over", (False, True): "under", (True, True): "both"}
 MOST_SEEDS = 1000
 
 
@@ -26,7 +27,7 @@ class Ratio:
     seeds: int
     spread: float  # standard deviation of the logarithms, nats
     level: float = LEVEL
-    floored: bool = False  # an arm stored less than FLOOR somewhere, and was counted as FLOOR
+    floored: str = ""  # "over", "under" or "both": stored less than FLOOR, counted as FLOOR
 
     def seeds_to_settle(self, bound: float) -> int | None:
         """Return how many seeds of this spread put the bound outside the interval; None: no number.
@@ -73,7 +74,7 @@ def paired_ratio(
         seeds=len(each),
         spread=spread,
         level=level,
-        floored=bool((pairs < FLOOR).any()),
+        floored=FLOORED[bool((pairs[0] < FLOOR).any()), bool((pairs[1] < FLOOR).any())],
     )
 
 

@@ -33,7 +33,7 @@ def report(folder: Path, *, preset: str = "cpu") -> Table:
             "as large. Measured are ratios of bits per parameter, paired by seed, with a t "
             "interval; each result's own table, capacity-result-NN.md, has its arms, controls and "
             "spreads. A verdict is 'shown' where every interval lies where it should, 'opposite' "
-            "where one lies against it. Most bounds ask for a direction, not for the published size: "
+            "where one lies against it. Most bounds ask for a direction, not the published size: "
             "compare the numbers.",
         ),
         seed=0,

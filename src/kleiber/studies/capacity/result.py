@@ -48,6 +48,8 @@ class Compare:
 
     def verdict(self, found: Ratio) -> str:
         """Return whether the whole interval lies where it should, or against it."""
+        if found.floored == "both":  # of two that store nothing there is no ratio
+            return NOT_SHOWN
         enough = self.least is None or found.lower > self.least
         if enough and (self.most is None or found.upper < self.most):
             return SHOWN

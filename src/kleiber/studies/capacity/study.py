@@ -19,6 +19,13 @@ COLUMNS = (
     *("strangers", "untrained"),
 )
 
+AS_FLOOR = {"over": "The first", "under": "The second", "both": "Each of the two"}
+BOUND = {
+    "over": "the ratio is at most this",
+    "under": "the ratio is at least this",
+    "both": "they have no ratio",
+}
+
 
 def run(
     result: Result,
@@ -91,8 +98,10 @@ def comparisons(result: Result, taught: Sequence[Taught]) -> list[dict[str, Any]
         says = f"{one}: {ratio}; {one.wanted} is asked for: {verdict}. "
         says += "Not published." if one.published is None else f"Published: {one.published}."
         if ratio.floored:
-            says += f" An arm stored less than {FLOOR}, so the ratio is only a bound."
-        if verdict == NOT_SHOWN:
+            says += (
+                f" {AS_FLOOR[ratio.floored]} stores less than {FLOOR}, so {BOUND[ratio.floored]}."
+            )
+        elif verdict == NOT_SHOWN:
             says += _settles(needed)
         rows.append(
             {
