@@ -187,8 +187,9 @@ def forecast(
     found = made.predict(at)
     sizes, scale_up = len(np.unique(points.params)), float(wanted[0] / points.params.max())
     table_of = _calibration(known)
-    rough = float((made.weak if made.log_odds[0] < 0 else made.learnt).sigma[0]) > ROUGH
-    doubtful = sizes == 1 or rough or bool(mended) or not points.final.any()
+    own = made.weak if made.log_odds[0] < 0 else made.learnt  # whose law and scale are shown
+    sigma = float(own.sigma[0])
+    doubtful = sizes == 1 or sigma > ROUGH or bool(mended) or not points.final.any()
     factor = _factor(table_of, interval, level, doubtful=doubtful)
     half = factor * float((found.scale if interval == "calibrated" else found.sd)[0, 0])
     z, weak = float(found.z[0, 0]), float(found.weak[0, 0])
@@ -211,8 +212,8 @@ def forecast(
         scale_up=scale_up,
         clusters=table_of.clusters,
         typical=table_of.like(sizes, scale_up) if scale_up > 1.0 else None,
-        law=values((made.weak if weak == 1.0 else made.learnt).theta[0]),
-        sigma=float((made.weak if weak == 1.0 else made.learnt).sigma[0]),
+        law=values(own.theta[0]),
+        sigma=sigma,
         findings=(),
         problems=tuple(
             one for one in table.describe().problems if not one.code.startswith(ANSWERED)

@@ -147,14 +147,11 @@ class Law:
 
     def natural(self, values: Mapping[str, float]) -> Array:
         """Return natural coordinates, shape (K,), of a full set of named values."""
-        missing = [n for n in self.names if n not in values]
-        if missing:
-            raise UsageError(f"The law '{self.name}' needs a value for {', '.join(missing)}.")
-        return np.array([p.to_natural(values[p.name]) for p in self.parameters])
+        return to_natural(self.name, self.parameters, values)
 
     def values(self, theta: Array) -> dict[str, float]:
         """Return the named values at natural coordinates, shape (K,)."""
-        return {p.name: float(p.from_natural(theta[i])) for i, p in enumerate(self.parameters)}
+        return from_natural(self.parameters, theta)
 
     def shift(self, means: Array) -> Array:
         """Return what to subtract from log-predictors (P, n) of these means (P,) before a fit."""
@@ -196,6 +193,19 @@ class Law:
                 )
             columns.append(column)
         return np.log(np.stack(np.broadcast_arrays(*columns)))
+
+
+def to_natural(law: str, parameters: tuple[Parameter, ...], values: Mapping[str, float]) -> Array:
+    """Return natural coordinates (K,) of a full set of named values of a law."""
+    missing = [p.name for p in parameters if p.name not in values]
+    if missing:
+        raise UsageError(f"The law '{law}' needs a value for {', '.join(missing)}.")
+    return np.array([p.to_natural(values[p.name]) for p in parameters])
+
+
+def from_natural(parameters: tuple[Parameter, ...], theta: Array) -> dict[str, float]:
+    """Return the named values at natural coordinates (K,)."""
+    return {p.name: float(p.from_natural(theta[i])) for i, p in enumerate(parameters)}
 
 
 def coefficient(name: str, meaning: str, lower: float = 0.0, upper: float = np.inf) -> Parameter:

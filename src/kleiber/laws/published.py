@@ -25,6 +25,14 @@ class Published:
     note: str = ""
 
 
+MUENNIGHOFF_C4 = {
+    "E": math.exp(0.6254804),
+    "A": math.exp(6.255414),
+    "alpha": 0.3526596,
+    "B": math.exp(7.3049974),
+    "beta": 0.3526596,
+}
+
 PUBLISHED: tuple[Published, ...] = (
     Published(
         name="hoffmann-2022",
@@ -52,13 +60,7 @@ PUBLISHED: tuple[Published, ...] = (
     Published(
         name="muennighoff-2023-c4",
         law="chinchilla",
-        values={
-            "E": math.exp(0.6254804),
-            "A": math.exp(6.255414),
-            "alpha": 0.3526596,
-            "B": math.exp(7.3049974),
-            "beta": 0.3526596,
-        },
+        values=MUENNIGHOFF_C4,
         source="Muennighoff et al. 2023, Scaling Data-Constrained Language Models: C4, tied",
         params_are="total",
         note="Also the single start and the borrowed (A, alpha) of Choshen et al. 2024.",
@@ -66,15 +68,7 @@ PUBLISHED: tuple[Published, ...] = (
     Published(
         name="muennighoff-2023-repetition",
         law="repetition",
-        values={
-            "E": math.exp(0.6254804),
-            "A": math.exp(6.255414),
-            "alpha": 0.3526596,
-            "B": math.exp(7.3049974),
-            "beta": 0.3526596,
-            "R_D": 15.387756,
-            "R_N": 5.309743,
-        },
+        values={**MUENNIGHOFF_C4, "R_D": 15.387756, "R_N": 5.309743},
         source="Muennighoff et al. 2023, appendix A: C4 tied, then the decays on 182 runs",
         params_are="total",
         note="A local minimum of its objective; a lower one lies at R_D 95, R_N 1.7.",

@@ -21,8 +21,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.errors import UsageError, ValuesError
-from kleiber.laws.base import Array, Index, Parameter, coefficient, exponent
+from kleiber.errors import ValuesError
+from kleiber.laws.base import (
+    Array,
+    Index,
+    Parameter,
+    coefficient,
+    exponent,
+    from_natural,
+    to_natural,
+)
 from kleiber.laws.schedules import Schedule
 
 RESOLUTION = 128
@@ -129,14 +137,11 @@ class CurveLaw:
 
     def natural(self, values: Mapping[str, float]) -> Array:
         """Return natural coordinates (K,) of a full set of named values."""
-        missing = [n for n in self.names if n not in values]
-        if missing:
-            raise UsageError(f"The law '{self.name}' needs a value for {', '.join(missing)}.")
-        return np.array([p.to_natural(values[p.name]) for p in self.parameters])
+        return to_natural(self.name, self.parameters, values)
 
     def values(self, theta: Array) -> dict[str, float]:
         """Return the named values at natural coordinates (K,)."""
-        return {p.name: float(p.from_natural(theta[i])) for i, p in enumerate(self.parameters)}
+        return from_natural(self.parameters, theta)
 
     def loss(
         self, values: Mapping[str, float], schedule: Schedule, steps: NDArray[np.int64]

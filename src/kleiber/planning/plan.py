@@ -12,7 +12,7 @@ import numpy as np
 
 from kleiber import __version__
 from kleiber.errors import InputError, UsageError
-from kleiber.fitting.evidence import gather, mended, thinned, weights
+from kleiber.fitting.evidence import distinct, gather, mended, thinned, weights
 from kleiber.fitting.posterior import solve
 from kleiber.fitting.prior import WEAK, Prior
 from kleiber.planning.cost import Cost, Prices, prices
@@ -215,11 +215,8 @@ def _at_hand(given: Runs | Points | None) -> tuple[Points | None, int]:
             remedy="Choose one with runs.select(family=…) (--family NAME).",
         )
     points = given.points() if isinstance(given, Runs) else given
-    order = np.argsort(~points.final, kind="stable")  # of copies an end is kept, not a reading
-    rows = np.stack([points.params, points.tokens, points.loss])[:, order]
-    once = np.sort(order[np.unique(rows, axis=1, return_index=True)[1]])
-    copies = len(points) - len(once)
-    return (points.take(once) if copies else points), copies
+    once = distinct(points)
+    return once, len(points) - len(once)
 
 
 def _prior(prior: Prior | str | os.PathLike[str], points: Points | None) -> Prior:
