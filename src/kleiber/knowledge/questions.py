@@ -69,6 +69,22 @@ class Questions:
             return _of_strings(self.source, people, asked)
         return self._of_people(self.source, people, asked)
 
+    def chance(self, ids: ArrayLike) -> dict[str, float]:
+        """Return the most that answers get right which are the same for all these people.
+
+        The share of the commonest value, by attribute: no answer that ignores the name does better.
+        """
+        people = np.asarray(ids, dtype=np.int64)
+        if isinstance(self.source, Strings):
+            values = self.source.values(people)
+        else:
+            values = self.source.people.values(people)[:, :, None]
+        found: dict[str, float] = {}
+        for place, part in enumerate(self.source.attributes):
+            _, counts = np.unique(values[:, place], axis=0, return_counts=True)
+            found[part] = int(counts.max()) / len(people)
+        return found
+
     @cached_property
     def _plan(self) -> Plan:
         """All pieces of questions, tokenised; made once."""

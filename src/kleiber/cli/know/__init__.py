@@ -11,6 +11,7 @@ VERBS = {
     "capacity": "Train and measure a preset's grid, and fit the plateau of bits per parameter.",
     "quantize": "Measure what a trained model still knows in fewer bits a weight.",
     "probe": "Take a layer out of a trained model, and measure the bits that remain.",
+    "extract": "Tune a trained model on questions about half of its people; ask about the rest.",
     "size": "Say how large a model must be for so many bits, or what a model can hold.",
 }
 
