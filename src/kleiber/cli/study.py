@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kleiber.studies.table import Book, Table
 
 RESULTS = "capacity"
-TRAINED = ("capacity-cpu", "capacity-curve", "capacity-controls")
+TRAINED = ("capacity-cpu", "capacity-curve", "capacity-controls", "capacity-extraction")
 
 
 def study(
@@ -127,6 +127,10 @@ def _trained(name: str, data: str | None) -> Table:
         from kleiber.studies.capacity_controls import run as train_and_measure
 
         return train_and_measure(folder, train=train_cells)
+    if preset == "extraction":
+        from kleiber.studies.capacity_extraction import run as train_and_ask
+
+        return train_and_ask(folder, train=train_cells, progress=_progress)
     from kleiber.studies.capacity_curve import run as train_grid
 
     return train_grid(folder, preset=preset, train=train_cells)

@@ -20,6 +20,7 @@ NAMES: dict[str, str] = {
     "capacity-cpu": "Train one small model on one core, three seeds; bits per parameter.",
     "capacity-curve": "Train sizes x people at 1000 and 100 exposures; plateaus and their ratio.",
     "capacity-controls": "Train small models in every format; controls and the city's leak.",
+    "capacity-extraction": "Ask for what was learnt: texts written anew against one text each.",
     "laws-on-curves": "Laws on the data they are for; what choosing between laws gains.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",
 }

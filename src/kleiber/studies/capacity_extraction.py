@@ -9,7 +9,7 @@ memorised and cannot be asked for, and people of several rewritten ones can.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,13 @@ def cells() -> dict[str, Cell]:
     }
 
 
-def run(folder: Path, *, jobs: int | None = None, train: Trainer = train_cells) -> Table:
+def run(
+    folder: Path,
+    *,
+    jobs: int | None = None,
+    train: Trainer = train_cells,
+    progress: Callable[[str], None] | None = None,
+) -> Table:
     """Train what is not yet trained in the folder, ask every model, and return the comparison."""
     wanted = cells()
     places = [folder / name for name in wanted]
@@ -67,7 +73,7 @@ def run(folder: Path, *, jobs: int | None = None, train: Trainer = train_cells) 
     details: list[dict[str, Any]] = []
     for arm, cell, place, result in zip(arms, wanted.values(), places, results, strict=True):
         for tuning in TUNINGS:
-            found = asked(place, tuning, cell.seed)
+            found = asked(place, tuning, cell.seed, progress)
             rows.append(
                 {
                     "texts": arm,
@@ -91,7 +97,9 @@ def run(folder: Path, *, jobs: int | None = None, train: Trainer = train_cells) 
     )
 
 
-def asked(place: Path, tuning: str, seed: int) -> dict[str, Any]:
+def asked(
+    place: Path, tuning: str, seed: int, progress: Callable[[str], None] | None = None
+) -> dict[str, Any]:
     """Return what a run's model answers once tuned, read where the same was asked before."""
     from kleiber.knowledge.extraction import extract_folder
     from kleiber.training import RunFolder
@@ -102,7 +110,13 @@ def asked(place: Path, tuning: str, seed: int) -> dict[str, Any]:
         held = folder.read_json(name)
         if held.get("settings") == settings:
             return held["found"]
-    found = extract_folder(folder, **settings).to_dict()
+
+    def watch(step: int, loss: float) -> None:
+        if progress is not None:
+            share = step / settings["steps"]
+            progress(f"{place.name}, tuned {tuning}: {share:.0%}, loss {loss:.3f} nats")
+
+    found = extract_folder(folder, **settings, watch=watch).to_dict()
     folder.write_json(name, {"settings": settings, "found": found})
     return found
 
