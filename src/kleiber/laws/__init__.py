@@ -1,7 +1,8 @@
 """The laws by name. A law is an equation with names, bounds and a gradient; it holds no data.
 
 ``LAWS`` are those of a loss, which ``fit`` offers for a table of runs; ``CAPACITY`` is of bits
-stored, and is fitted to capacity results (:mod:`kleiber.judging.capacity`).
+stored, and is fitted to capacity results (:mod:`kleiber.judging.capacity`); so is ``KNOWLEDGE``,
+with exposures, bits a weight and architectures in it (:mod:`kleiber.judging.knowledge`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from kleiber.laws.capacity import CAPACITY
 from kleiber.laws.chinchilla import CHINCHILLA
 from kleiber.laws.farseer import FARSEER
 from kleiber.laws.kaplan import KAPLAN
+from kleiber.laws.knowledge import KNOWLEDGE, knowledge_law
 from kleiber.laws.outer import CHINCHILLA_OUTER
 from kleiber.laws.overtraining import OVERTRAINING
 from kleiber.laws.power import PARAMS_POWER, PARAMS_POWER_FLOOR, TOKENS_POWER, TOKENS_POWER_FLOOR
@@ -62,6 +64,7 @@ __all__ = [
     "CHINCHILLA_OUTER",
     "FARSEER",
     "KAPLAN",
+    "KNOWLEDGE",
     "LAWS",
     "OVERTRAINING",
     "PARAMS_BROKEN",
@@ -78,5 +81,6 @@ __all__ = [
     "Published",
     "Term",
     "get",
+    "knowledge_law",
     "published",
 ]
