@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from kleiber.studies.table import Book, Table
 
 RESULTS = "capacity"
-TRAINED = ("capacity-cpu", "capacity-curve", "capacity-controls", "capacity-extraction")
+TRAINED = (
+    *("capacity-cpu", "capacity-curve", "capacity-exposures", "capacity-roundings"),
+    *("capacity-controls", "capacity-extraction"),
+)
 
 
 def study(
@@ -121,6 +124,10 @@ def _trained(name: str, data: str | None) -> Table:
     """Make a study that trains its runs, in a folder that it goes on in."""
     from kleiber.cli.know.watch import train_cells
 
+    if name == "capacity-roundings":
+        from kleiber.studies.capacity_roundings import run as round_all
+
+        return round_all(Path(data or "kleiber-curve"), progress=_progress)
     preset = name.removeprefix("capacity-")
     folder = Path(data or f"kleiber-{preset}")
     if preset == "controls":

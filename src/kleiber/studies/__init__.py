@@ -19,6 +19,8 @@ NAMES: dict[str, str] = {
     "capacity": "The twelve results on knowledge capacity, one each (--result 8) or --all.",
     "capacity-cpu": "Train one small model on one core, three seeds; bits per parameter.",
     "capacity-curve": "Train sizes x people at 1000 and 100 exposures; plateaus and their ratio.",
+    "capacity-exposures": "Train three sizes at 300 and at 2000 exposures, between and beyond.",
+    "capacity-roundings": "Round the curve's models to 8, 6, 5, 4 and 3 bits a weight.",
     "capacity-controls": "Train small models in every format; controls and the city's leak.",
     "capacity-extraction": "Ask for what was learnt: texts written anew against one text each.",
     "laws-on-curves": "Laws on the data they are for; what choosing between laws gains.",

@@ -21,6 +21,7 @@ from kleiber.studies.table import Table
 TITLES = {
     "curve": "Bits per parameter over sizes and people, at 1000 and at 100 exposures",
     "cpu": "Bits per parameter of one small model on one core",
+    "exposures": "Bits per parameter between and beyond 100 and 1000 exposures",
 }
 SEEDS = 3
 COLUMNS = (

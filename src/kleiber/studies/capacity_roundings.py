@@ -1,0 +1,158 @@
+"""The capacity curve's models at 8, 6, 5, 4 and 3 bits a weight: bits kept, values right.
+
+Every finished run of a folder is read from its weights as it is and rounded by GPTQ (a scale a
+channel; embedding, norms and biases in float, as in AutoGPTQ). Of each reading there are the bits
+per parameter and, attribute by attribute, the share of values that are right and their bits: the
+pairs of the accuracy-to-bits curve. Minutes on one core; the folder is only read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kleiber.errors import InputError
+from kleiber.studies.table import Table
+
+if TYPE_CHECKING:
+    from kleiber.training import RunFolder
+
+NAME = "capacity-roundings"
+BITS = (8, 6, 5, 4, 3)
+COLUMNS = (
+    *("exposures", "params", "people", "R^max", "bits a weight", "seeds", "R", "sd", "kept"),
+    "accuracy",
+)
+
+
+def run(folder: Path, *, progress: Any = None) -> Table:
+    """Round every finished run of the folder, and return the table."""
+    from kleiber.training import RunFolder
+
+    places = [RunFolder(path) for path in sorted(folder.glob("N*"), key=_natural)]
+    places = [place for place in places if place.done]
+    if not places:
+        raise InputError(
+            f"There is no finished run in '{folder}'.",
+            remedy="Train some with kleiber study capacity-curve, or name another with --data.",
+        )
+    rows: list[dict[str, Any]] = []
+    for number, place in enumerate(places):
+        if progress is not None:
+            progress(f"{number + 1} of {len(places)}: {place.path.name}")
+        rows += readings(place)
+    return tabulate(rows)
+
+
+def readings(folder: RunFolder, bits: Sequence[int] = BITS) -> list[dict[str, Any]]:
+    """Return a run as it is and at each number of bits a weight: bits stored, and each attribute.
+
+    ``attributes`` holds [bits that there are, bits stored, share of values right] of each.
+    """
+    from kleiber.knowledge.accuracy import known
+    from kleiber.knowledge.experiment import load_folder
+    from kleiber.knowledge.measure import measure
+    from kleiber.knowledge.quantize.calibrate import calibration
+    from kleiber.knowledge.quantize.grid import Grid
+    from kleiber.knowledge.quantize.model import Rounding, quantize
+    from kleiber.knowledge.reading import nats_of
+
+    cell, source, model = load_folder(folder)
+    texts = calibration(source, context=cell.context)
+    kept = folder.read_json("capacity.json")
+    names = ("run", "format", "people", "params", "exposures", "seed", "layers", "width", "steps")
+    about = {name: kept[name] for name in (*names, "lr", "embedding_share")}
+    found: list[dict[str, Any]] = []
+    for width in (None, *bits):
+        read = model
+        if width is not None:
+            read = quantize(model, Rounding(grid=Grid(bits=width), method="gptq"), texts).model
+        stored = measure(read, source, texts=cell.texts, controls=False)
+        each = known(nats_of(read), source, np.arange(source.count), texts=cell.texts)
+        found.append(
+            {
+                **about,
+                "bits_per_param": stored.bits_per_param,
+                "max_bits_per_param": stored.max_bits_per_param,
+                "accuracy": stored.accuracy,
+                **({} if width is None else {"method": "gptq", "bits": width}),
+                "attributes": [[one.most_bits, one.bits, one.whole] for one in each],
+            }
+        )
+    return found
+
+
+def tabulate(readings: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the readings as a table, the seeds of a cell as one row."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for one in readings:
+        groups.setdefault((*_cell(one), -one.get("bits", 99)), []).append(one)
+    floats = {key[:-1]: _mean(seeds) for key, seeds in groups.items() if key[-1] == -99}
+    rows = [_row(groups[key], floats[key[:-1]]) for key in sorted(groups)]
+    return Table(
+        name=NAME,
+        title="What models of the capacity curve keep in fewer bits a weight",
+        command=f"kleiber study {NAME} --out results",
+        columns=COLUMNS,
+        rows=rows,
+        claims=_claims(rows),
+        notes=(
+            "R is bits per parameter by Definition 4.3 of arXiv 2404.05405, mean and standard "
+            "deviation over seeds; kept is R over that of the float weights (bits a weight: -), "
+            "below 0 where a rounded model misleads itself. GPTQ with act-order, symmetric, a "
+            "scale a channel, calibrated on 1,000 texts; embedding, norms, biases stay in float.",
+        ),
+        extra={"runs": list(readings)},
+    )
+
+
+def _cell(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    return -one["exposures"], one["params"], one["people"], one["steps"]
+
+
+def _mean(seeds: Sequence[Mapping[str, Any]]) -> float:
+    return float(np.mean([one["bits_per_param"] for one in seeds]))
+
+
+def _row(seeds: Sequence[Mapping[str, Any]], before: float) -> dict[str, Any]:
+    first = seeds[0]
+    stored = np.array([one["bits_per_param"] for one in seeds])
+    return {
+        "exposures": first["exposures"],
+        "params": first["params"],
+        "people": first["people"],
+        "R^max": float(np.mean([one["max_bits_per_param"] for one in seeds])),
+        "bits a weight": first.get("bits"),
+        "seeds": len(seeds),
+        "R": float(stored.mean()),
+        "sd": float(stored.std(ddof=1)) if len(stored) > 1 else float("nan"),
+        "kept": float(stored.mean()) / before,
+        "accuracy": float(np.mean([one["accuracy"] for one in seeds])),
+    }
+
+
+def _claims(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what full models keep at each number of bits, at most exposures."""
+    most = max(row["exposures"] for row in rows)
+    said: list[str] = []
+    for width in BITS:
+        own = [r for r in rows if r["exposures"] == most and r["bits a weight"] == width]
+        full = [r["kept"] for r in own if r["R^max"] > 2.5]
+        room = [r["kept"] for r in own if r["R^max"] < 1.5]
+        if full and room:
+            said.append(
+                f"{width} bits a weight keep {min(full):.1%} to {max(full):.1%} of what models "
+                f"store that are asked for over 2.5 bits a parameter, {min(room):.1%} to "
+                f"{max(room):.1%} of those asked for less than 1.5 ({most:,} exposures; "
+                f"{len(full)} and {len(room)} sizes of model and data)."
+            )
+    return said
+
+
+def _natural(path: Path) -> list[Any]:
+    """Return a name's key that sorts numbers by their size."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
