@@ -12,11 +12,12 @@ from typing import Any
 from kleiber.errors import InputError
 
 DECAYS = ("coupled", "independent", "l2")
+DECAYED = ("matrices", "all")
 SCHEDULES = ("cosine", "linear", "constant", "wsd")
 GRADIENTS = ("plain", "rms")
 POSITIVE = (
     *("layers", "width", "heads", "vocab", "context", "tokens", "batch", "steps"),
-    *("lr", "mlp_ratio", "init_scale", "rope_base", "clip", "epochs"),
+    *("lr", "mlp_ratio", "init_scale", "rope_base", "clip", "epochs", "micro_batches"),
 )
 NOT_NEGATIVE = ("seed", "weight_decay", "eps", "z_loss")
 SHARES = ("warmup", "final_lr", "cooldown")
@@ -29,8 +30,7 @@ class Rung:
 
     A step shows ``batch`` windows of ``context`` tokens, so that a run sees
     ``steps * batch * context`` tokens: ``tokens`` is what the recipe asked for, the other what
-    whole steps make of it. ``weight_decay`` w acts on matrices alone, once a step, in one of
-    three modes::
+    whole steps make of it. ``weight_decay`` w acts once a step, in one of three modes::
 
         coupled      weights *= 1 - lr(step) w             (AdamW as optax and torch write it)
         independent  weights *= 1 - lr(step) / lr w        (w does not grow with the peak rate)
@@ -68,12 +68,14 @@ class Rung:
     cooldown: float = 0.2  # share of the steps in which wsd falls
     weight_decay: float = 0.1
     decay: str = "coupled"
+    decayed: str = "matrices"  # matrices (embedding and head among them), all
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = 1e-20
     clip: float = math.inf  # largest norm of a gradient; inf: none
     gradient: str = "plain"  # rms: every tensor's gradient over its own root mean square
     z_loss: float = 0.0  # weight of the squared log of the softmax's sum
     precision: str = "fp32"
+    micro_batches: int = 1  # parts that a batch is read in, one after the other
 
     # the text
     text: str = "stdlib"  # a name that training.text knows, or a path
@@ -96,7 +98,10 @@ class Rung:
                 raise self._refused(name, "a share from 0 to 1")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise self._refused("betas", "two numbers from 0 up to 1")
-        for name, known in (("decay", DECAYS), ("schedule", SCHEDULES), ("gradient", GRADIENTS)):
+        for name, known in (
+            *(("decay", DECAYS), ("decayed", DECAYED)),
+            *(("schedule", SCHEDULES), ("gradient", GRADIENTS)),
+        ):
             if getattr(self, name) not in known:
                 raise self._refused(name, f"one of {', '.join(known)}")
         if self.width % self.heads or (self.width // self.heads) % 2:
