@@ -3,12 +3,14 @@
 Two arms differ in one setting: at every exposure a person's text is written anew, sentences and
 their order (bioS), or it is the one text the person has (bioS-simple). Each trained model is then
 tuned on questions about half of its people and asked about the others, by low-rank additions and by
-tuning everything. Published: Allen-Zhu & Li 2023 (arXiv 2309.14316), where people of one text are
+tuning everything; at few exposures, where fresh texts are not yet wholly memorised, and at twice as
+many. Published: Allen-Zhu & Li 2023 (arXiv 2309.14316), where people of one text are
 memorised and cannot be asked for, and people of several rewritten ones can.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
     from kleiber.knowledge.cell import Cell
 
 PRESET, SEEDS, LEVEL = "bios-mini", 3, 0.95
+EXPOSURES = (200, 400)
 ARMS = {"fresh": "bioS", "one text": "bioS-simple"}
 POOLS = {
     **{"first": 20, "middle": 20, "last": 50, "years": 20},
     **dict.fromkeys(("birth_cities", "universities", "majors", "employers"), 20),
 }
 SETTINGS: dict[str, Any] = {
-    "people": 400, "exposures": 200, "width": 48, "heads": 4, "lr": 0.005, "weight_decay": 0.01,
+    "people": 400, "width": 48, "heads": 4, "lr": 0.005, "weight_decay": 0.01,
     "pools": POOLS,
 }  # fmt: skip
 TUNINGS: dict[str, dict[str, Any]] = {
@@ -47,13 +50,14 @@ SHARES = {
 
 
 def cells() -> dict[str, Cell]:
-    """Return a cell for each arm and seed, by the name of its folder."""
+    """Return a cell for each count of exposures, arm and seed, by the name of its folder."""
     from kleiber.knowledge.preset import preset
 
     return {
-        f"{arm.replace(' ', '-')}-{cell.seed}": cell
+        f"{arm.replace(' ', '-')}-{cell.exposures}-{cell.seed}": cell
+        for exposures in EXPOSURES
         for arm, form in ARMS.items()
-        for cell in preset(PRESET).cells(seeds=SEEDS, format=form, **SETTINGS)
+        for cell in preset(PRESET).cells(seeds=SEEDS, format=form, exposures=exposures, **SETTINGS)
     }
 
 
@@ -67,28 +71,34 @@ def run(
     """Train what is not yet trained in the folder, ask every model, and return the comparison."""
     wanted = cells()
     places = [folder / name for name in wanted]
-    results = train(list(wanted.values()), places, jobs=jobs)
-    arms = [arm for arm in ARMS for _ in range(SEEDS)]
+    results = [
+        {**result, "run": place.name}
+        for place, result in zip(
+            places, train(list(wanted.values()), places, jobs=jobs), strict=True
+        )
+    ]
+    arm_of = {form: arm for arm, form in ARMS.items()}
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
-    for arm, cell, place, result in zip(arms, wanted.values(), places, results, strict=True):
+    for cell, place, result in zip(wanted.values(), places, results, strict=True):
         for tuning in TUNINGS:
             found = asked(place, tuning, cell.seed, progress)
             rows.append(
                 {
-                    "texts": arm,
+                    "exposures": cell.exposures,
+                    "texts": arm_of[cell.format],
                     "tuned": tuning,
                     "seed": cell.seed,
                     **{column: found[name] for column, name in SHARES.items()},
                     "bits/param": result["bits_per_param"],
                 }
             )
-            details.append({"texts": arm, "tuning": tuning, "seed": cell.seed, **found})
+            details.append({"run": place.name, "tuning": tuning, "seed": cell.seed, **found})
     return Table(
         name="capacity-extraction",
         title="Knowledge extraction: texts written anew against one text a person",
         command="kleiber study capacity-extraction --out results",
-        columns=("texts", "tuned", "seed", *SHARES, "bits/param"),
+        columns=("exposures", "texts", "tuned", "seed", *SHARES, "bits/param"),
         rows=rows,
         claims=claims(rows),
         notes=notes(results, details),
@@ -122,27 +132,28 @@ def asked(
 
 
 def claims(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return, for each tuning, what could be asked of both arms and how sure the difference is."""
+    """Return what could be asked of both arms, by exposures and tuning, and how sure that is."""
     said: list[str] = []
-    for tuning in TUNINGS:
-        fresh, one = (
-            [row for row in rows if (row["texts"], row["tuned"]) == (arm, tuning)] for arm in ARMS
-        )
+    for exposures, tuning in itertools.product(EXPOSURES, TUNINGS):
+        here = [row for row in rows if (row["exposures"], row["tuned"]) == (exposures, tuning)]
+        fresh, one = ([row for row in here if row["texts"] == arm] for arm in ARMS)
         apart = [a["held out"] - b["held out"] for a, b in zip(fresh, one, strict=True)]
         low, high = interval(apart)
         shown = "shown" if low > 0 else "opposite" if high < 0 else "not shown"
         said.append(
-            f"Tuned {tuning}: of people held out, {_mean(fresh, 'held out'):.1%} of answers are "
-            f"right where texts were written anew, and {_mean(one, 'held out'):.1%} where each had "
-            f"one text; any one answer for all gets at most {_mean(fresh, 'chance'):.1%}. The "
-            f"difference is {np.mean(apart):.1%} [{low:.1%}, {high:.1%}] ({LEVEL:.0%} t interval, "
-            f"{len(apart)} seeds paired): the published contrast is {shown}."
+            f"{exposures:,} exposures, tuned {tuning}: of people held out, "
+            f"{_mean(fresh, 'held out'):.1%} of answers are right where texts were written anew, "
+            f"and {_mean(one, 'held out'):.1%} where each person had one text; any one answer for "
+            f"all gets at most {_mean(fresh, 'chance'):.1%}. The difference is "
+            f"{np.mean(apart):.1%} [{low:.1%}, {high:.1%}] ({LEVEL:.0%} t interval, {len(apart)} "
+            f"seeds paired): the published contrast is {shown}."
         )
     fresh, one = ([row for row in rows if row["texts"] == arm] for arm in ARMS)
     said.append(
-        f"It is not for want of memory: of the same people's texts, "
-        f"{_mean(one, 'in their texts'):.1%} of values are completed in the arm of one text, "
-        f"{_mean(fresh, 'in their texts'):.1%} in the other."
+        f"It is not for want of memory: of the same people's texts, at least "
+        f"{min(row['in their texts'] for row in one):.1%} of values are completed in the arm of "
+        f"one text, {min(row['in their texts'] for row in fresh):.1%} to "
+        f"{max(row['in their texts'] for row in fresh):.1%} in the other."
     )
     return said
 
@@ -162,17 +173,16 @@ def notes(
     spent = [result["cpu_seconds"] for result in results if "cpu_seconds" in result]
     time = f"; {min(spent):.0f} to {max(spent):.0f} CPU seconds a training" if spent else ""
     return (
-        f"{first['people']:,} people, {first['exposures']:,} exposures, {first['params']:,} "
-        f"parameters ({first['layers']} layers of width {first['width']}){time}. Every model is "
-        f"tuned on questions about {held['people_tuned']:,} people and asked about the other "
-        f"{held['people']:,}.",
+        f"{first['people']:,} people, {first['params']:,} parameters ({first['layers']} layers of "
+        f"width {first['width']}){time}. Every model is tuned on questions about "
+        f"{held['people_tuned']:,} people and asked about the other {held['people']:,}.",
         "Shares are means over five attributes; a working city follows from its employer and does "
         "not count. 'In their texts': values of the people held out, completed greedily in their "
         "biographies before tuning; fresh texts where texts are written anew, else the one that "
         "was trained on. 'Chance': the share of the commonest value among the people held out.",
         "'low-rank' adds matrices of rank 4 to queries and values and tunes the rows of words that "
         "only questions have; 'all' tunes every weight. The published test tunes low-rank "
-        "additions with another on the embedding, 75,000 steps, on 12 layers and 100,000 people.",
+        "additions with another on the embedding for 75,000 steps, of far larger models.",
     )
 
 
