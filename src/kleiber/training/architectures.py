@@ -31,6 +31,7 @@ ARCHITECTURES: Mapping[str, Mapping[str, Any]] = {
     "gpt2-nomlp": {"mlp": "none"},
     "gpt2-gated": {"mlp": "gated", "mlp_ratio": 8 / 3},
     "gpt2-moe": {"mlp": "experts", "mlp_ratio": 1},
+    "gpt2-qknorm": {"qk_norm": True},
     # from LLaMA to GPT-2, a difference at a time; biases of the linear maps are the last
     "llama-tied": {**LLAMA, "tied": True},
     "llama-standard": {**LLAMA, "tied": True, "mlp": "standard", "mlp_ratio": 4},

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import Field, asdict, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,9 +20,17 @@ ACTIVATIONS = ("gelu", "silu", "relu")
 NORMS = ("layer", "layer-unbiased", "rms")
 EPS = 1e-5  # of all norms, so that architectures differ in what they say they do
 NEEDED = {"layers", "width", "heads", "vocab", "context"}
+SCHEDULES = ("cosine", "linear", "constant", "wsd")
+DECAYS = ("coupled", "independent", "l2")
+DECAYED = ("matrices", "all")
+GRADIENTS = ("plain", "rms")
 LATER = (  # fields of a shape that the first runs' folders do not name
     *("mlp", "activation", "norm", "biases", "tied", "kv_heads"),
     *("experts", "top_k", "capacity", "test_capacity", "balance"),
+)
+SINCE = (  # fields that later runs' folders name where they say something, each by itself
+    *("qk_norm", "schedule", "warmup_steps", "cooldown", "decay", "decayed", "gradient"),
+    *("z_loss", "micro_batches"),
 )
 
 
@@ -64,6 +73,7 @@ class ModelConfig:
     capacity: float = 2.0  # tokens that an expert takes in training, over an even share
     test_capacity: float = 8.0  # the same where nothing is learned
     balance: float = 0.01  # weight of the loss that evens the experts' load
+    qk_norm: bool = False  # queries and keys over their root mean square, before they turn
 
     def __post_init__(self) -> None:
         """Refuse shapes that no model can have."""
@@ -74,11 +84,7 @@ class ModelConfig:
                     remedy=f"Give {name} a positive whole number.",
                 )
         for name, known in (("mlp", MLPS), ("activation", ACTIVATIONS), ("norm", NORMS)):
-            if getattr(self, name) not in known:
-                raise InputError(
-                    f"There is no {name} '{getattr(self, name)}'; there are {', '.join(known)}.",
-                    remedy="Use one of them.",
-                )
+            _check_known(name, getattr(self, name), known)
         if self.width % self.heads or self.head_size % 2:
             raise InputError(
                 f"{self.heads} heads cannot share a width of {self.width}: rotary positions need "
@@ -138,7 +144,7 @@ class ModelConfig:
 
         So a folder that an earlier version began is known again, and goes on.
         """
-        values = asdict(self)
+        values = _without_unsaid(asdict(self), fields(self))
         if all(values[one.name] == one.default for one in fields(self) if one.name in LATER):
             return {name: value for name, value in values.items() if name not in LATER}
         return values
@@ -161,32 +167,93 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How one model is trained: AdamW, linear warm-up, cosine to a share of the peak rate."""
+    """How one model is trained: AdamW, linear warm-up, cosine to a share of the peak rate.
+
+    ``weight_decay`` w acts in one of three modes, ``decay``, on what ``decayed`` names::
+
+        coupled      weights *= 1 - rate(step) w         (AdamW as torch and optax write it)
+        independent  weights *= 1 - rate(step) / lr w    (as NanoDO's independent_weight_decay)
+        l2           gradient += w weights               (after clipping, before the moments)
+
+    NanoDO decays all parameters, norms and biases too; here, unless told, matrices alone.
+    """
 
     lr: float
     seed: int = 0
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-6
-    clip: float = 1.0  # largest norm of a gradient
+    clip: float = 1.0  # largest norm of a gradient; inf: none
     warmup: float = 0.02  # share of the steps
-    final_lr: float = 0.0  # share of the peak that the cosine ends at
+    final_lr: float = 0.0  # share of the peak that the schedule ends at
     precision: str = "fp32"
     compiled: bool | None = None  # None: decided by the work ahead (step.pays)
+    schedule: str = "cosine"  # cosine, linear, constant, wsd
+    warmup_steps: int | None = None  # steps themselves, in place of the share
+    cooldown: float = 0.2  # share of the steps in which wsd falls
+    decay: str = "coupled"  # coupled, independent, l2
+    decayed: str = "matrices"  # matrices (embedding and head among them), all
+    gradient: str = "plain"  # rms: each matrix's gradient over its root mean square (optim.scaled)
+    z_loss: float = 0.0  # weight of the mean squared log of the softmax's sum; 1e-4 is usual
+    micro_batches: int = 1  # parts that a batch is read in, one after the other
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot train."""
-        if self.precision not in PRECISIONS:
-            raise InputError(
-                f"There is no precision '{self.precision}'; there are {' and '.join(PRECISIONS)}.",
-                remedy="Use one of them.",
-            )
+        for name, known in (
+            *(("precision", PRECISIONS), ("schedule", SCHEDULES), ("decay", DECAYS)),
+            *(("decayed", DECAYED), ("gradient", GRADIENTS)),
+        ):
+            _check_known(name, getattr(self, name), known)
         if not (self.lr > 0 and self.clip > 0 and 0 <= self.warmup < 1):
             raise InputError(
                 f"A training needs lr > 0, clip > 0 and 0 <= warmup < 1, not lr {self.lr}, "
                 f"clip {self.clip}, warmup {self.warmup}.",
                 remedy="Correct the setting.",
             )
+        for name in ("weight_decay", "eps", "final_lr", "z_loss"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise InputError(
+                    f"A training has {name} of 0 or more, not {getattr(self, name)}.",
+                    remedy="Correct the setting.",
+                )
+        if self.micro_batches < 1 or (self.warmup_steps or 0) < 0:
+            raise InputError(
+                f"A training has micro_batches of at least 1 and warmup_steps of at least 0, not "
+                f"{self.micro_batches} and {self.warmup_steps}.",
+                remedy="Correct the setting.",
+            )
+        rising = self.warmup if self.warmup_steps is None else 0.0
+        if self.schedule == "wsd" and not (0 < self.cooldown and rising + self.cooldown <= 1):
+            raise InputError(
+                f"A schedule of wsd rises for {rising:g} of the steps and falls for "
+                f"{self.cooldown:g}: something above 0, and not more than all together.",
+                remedy="Correct warmup or cooldown.",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values; those that came later, only where they differ.
+
+        So a folder that an earlier version began is known again, and goes on. No clipping is None,
+        which JSON can say.
+        """
+        values = _without_unsaid(asdict(self), fields(self))
+        values["clip"] = self.clip if math.isfinite(self.clip) else None
+        return values
+
+
+def _check_known(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise InputError for a name that nothing here has."""
+    if value not in known:
+        raise InputError(
+            f"There is no {name} '{value}'; there are {', '.join(known)}.",
+            remedy="Use one of them.",
+        )
+
+
+def _without_unsaid(values: dict[str, Any], known: Iterable[Field[Any]]) -> dict[str, Any]:
+    """Return settings without those of ``SINCE`` that are what they always were."""
+    unsaid = {one.name for one in known if one.name in SINCE and values[one.name] == one.default}
+    return {name: value for name, value in values.items() if name not in unsaid}
 
 
 def fingerprint(*parts: Any) -> str:

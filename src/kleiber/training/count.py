@@ -56,6 +56,38 @@ def count_flops(config: ModelConfig, *, context: int | None = None) -> dict[str,
     }
 
 
+def exact_flops(config: ModelConfig, *, context: int | None = None) -> float:
+    """Return the FLOPs of all matrix products a token, forward and backward, as they are made.
+
+    ``6 (L block + V D) + 12 L T D``: every multiplying matrix (biases, norms and looking up the
+    embedding not), the head, and scores and mixing over the whole window T, the masked half too,
+    which is computed and thrown away: ``attention`` of ``count_flops`` leaves it out. A product
+    costs two FLOPs a multiplication, twice as much backward as forward. Of a mixture of experts the
+    active ones; attention's kernel for long windows makes its scores once more on the way back,
+    which is not counted.
+    """
+    window = config.context if context is None else context
+    scores = 12.0 * config.layers * window * config.width
+    return count_flops(config, context=window)["matmul"] + scores
+
+
+def body_params(config: ModelConfig) -> int:
+    """Return ``12 D^2 L``, the parameters of a transformer by its width and depth alone.
+
+    Attention's 4 D^2 and 8 D^2 of an MLP of ratio 4, a layer; embedding, head, norms and biases
+    left out (Kaplan et al., arXiv 2001.08361). Of a model with another MLP it is only a name.
+    """
+    return 12 * config.width**2 * config.layers
+
+
+def optimal_tokens(config: ModelConfig, *, each: float = 20) -> float:
+    """Return ``20 (12 D^2 L + D V)`` tokens, the rule of arXiv 2409.15156 after Chinchilla's.
+
+    The head's rows count among the parameters, the embedding's do not.
+    """
+    return each * (body_params(config) + config.width * config.vocab)
+
+
 def _attention(config: ModelConfig, *, biases: bool = True) -> int:
     """Return one layer's: queries, keys, values (fewer where heads share them) and the way out."""
     d, shared = config.width, 2 * config.key_heads * config.head_size

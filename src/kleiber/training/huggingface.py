@@ -64,6 +64,11 @@ def huggingface_config(config: ModelConfig) -> dict[str, Any]:
         "eos_token_id": None,
         "torch_dtype": "float32",
     }
+    if config.qk_norm:
+        raise InputError(
+            "Hugging Face has no format for queries and keys that are normed without a weight.",
+            remedy="The run folder's own weights.safetensors holds any model.",
+        )
     if _is(config, NEOX) and config.key_heads == config.heads:
         shared["rope_parameters"]["partial_rotary_factor"] = 1.0
         return {

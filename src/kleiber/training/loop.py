@@ -8,8 +8,9 @@ rate, seed) is a function of that number, so that a resumed run ends in the same
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,14 @@ from kleiber.training.config import Batches, ModelConfig, TrainConfig
 from kleiber.training.folder import RunFolder
 from kleiber.training.model import GPT
 from kleiber.training.record import record_of
-from kleiber.training.schedule import rate
+from kleiber.training.schedule import share_at
 from kleiber.training.step import Stepper, pays
 
 STATE = "state.safetensors"
 READINGS = 100  # a run
+
+Look = Callable[[int, int, Callable[[], GPT]], dict[str, float]]
+"""A step, a model's number in its stack, and a call that loads it, to what its point says more."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Reading:
     seconds: float  # spent training, earlier sessions included
     tokens_per_second: float  # of the whole stack, in this session
     model: GPT | None = field(default=None, repr=False)  # as it is now, of a stack the first
+    watched: tuple[dict[str, float], ...] = ()  # one a model, of ``watch``
 
     @property
     def seconds_left(self) -> float:
@@ -58,6 +63,8 @@ def train(
     device: str = "cpu",
     save_every: int | None = None,
     readings: int = READINGS,
+    watch: bool = False,
+    look: Look | None = None,
 ) -> Iterator[Reading]:
     """Train a stack of models of one shape, a folder and a source of batches each.
 
@@ -73,6 +80,11 @@ def train(
         Steps between checkpoints [default: a twentieth of the run].
     readings
         Readings to yield over the run.
+    watch
+        Whether each reading also tells the largest attention score and the gradient's size beside
+        eps (``kleiber.training.watch``), in ``points.jsonl`` too.
+    look
+        What else each point is to say, such as the loss on held-out text.
     """
     steps = _common_steps(batches)
     compiled = pays(model, configs[0], steps, device=device)
@@ -91,12 +103,13 @@ def train(
     save_every = save_every or max(1, steps // 20)
     for step in range(start, steps):
         inputs_SBT, targets_SBT = stacked(batches, step)
-        share = rate(step, steps, warmup=configs[0].warmup, final=configs[0].final_lr)
-        since += stepper.step(inputs_SBT, targets_SBT, share, step + 1)
+        share = share_at(configs[0], step, steps)
+        ends = step + 1 == steps
+        reads = (step + 1) % every == 0 or ends
+        since += stepper.step(inputs_SBT, targets_SBT, share, step + 1, watch=watch and reads)
         tokens += inputs_SBT[0].numel()
         trained += inputs_SBT.numel()
-        ends = step + 1 == steps
-        if (step + 1) % every == 0 or ends:
+        if reads:
             seconds = time.perf_counter() - began
             losses = tuple((since / (step + 1 - last)).tolist())
             reading = Reading(
@@ -107,12 +120,16 @@ def train(
                 lr=share * configs[0].lr,
                 seconds=spent + seconds,
                 tokens_per_second=trained / max(seconds, 1e-9),
+                watched=tuple(stepper.watched()),
                 model=stepper.load(0),
             )
             since.zero_()
             last = step + 1
             for i, log in enumerate(logs):
-                log.append(_point(reading, i, configs[i].lr * share))
+                seen = look(step + 1, i, partial(stepper.load, i)) if look else {}
+                log.append({**_point(reading, i, configs[i].lr * share), **seen})
+            if look:
+                stepper.load(0)  # the one that the reading holds
             yield reading
         if folders and ((step + 1) % save_every == 0 or ends):
             for folder, log in zip(folders, logs, strict=True):
@@ -152,6 +169,7 @@ def _point(reading: Reading, index: int, lr: float) -> dict[str, Any]:
         "loss": reading.losses[index],
         "lr": lr,
         "seconds": round(reading.seconds, 3),
+        **(reading.watched[index] if reading.watched else {}),
     }
 
 

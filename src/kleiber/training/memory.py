@@ -14,6 +14,7 @@ FLOAT = 4
 COPIES = 6  # of every parameter: itself, gradient, two moments, and two passing ones
 A_BLOCK, AN_MLP = 18, 4  # floats a layer and channel, or hidden channel of the MLP, that the
 # backward pass reads again (measured together: 34 a channel at four hidden ones each)
+NORMED = 6  # the same of QK-norm, a layer and channel
 HEAD = 4  # floats a token and row: logits, their gradient, and what the softmax keeps
 PROCESS = 450e6  # torch itself, compilers and the texts' tables
 
@@ -24,6 +25,8 @@ def training_bytes(
     """Estimate the bytes that training takes at its highest point, within about a third."""
     tokens = batch * window
     kept = model.layers * (A_BLOCK * model.width + AN_MLP * hidden_floats(model, test=False))
+    if model.qk_norm:
+        kept += model.layers * NORMED * model.width
     if window <= SHORT:
         kept += model.layers * 3 * model.heads * window  # scores, kept by the plain products
     half = 0.6 if precision == "bf16" else 1.0

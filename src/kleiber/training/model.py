@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from kleiber.training.config import ModelConfig
 from kleiber.training.experts import Experts
 from kleiber.training.feedforward import feedforward
-from kleiber.training.head import head_loss
-from kleiber.training.norms import norm
+from kleiber.training.head import head_loss, head_losses
+from kleiber.training.norms import norm, unit_rms
 
 SHORT = 128  # windows up to here attend by plain products, which a compiler fuses
 TINY = 32  # and up to here, compiled, by sums with the batch last
@@ -38,6 +38,7 @@ class Attention(nn.Module):
         super().__init__()
         self.head_size = config.head_size
         self.split = [config.heads, config.key_heads, config.key_heads]
+        self.qk_norm = config.qk_norm
         channels = sum(self.split) * config.head_size
         self.qkv = nn.Linear(config.width, channels, bias=config.biases)
         self.out = nn.Linear(config.width, config.width, bias=config.biases)
@@ -47,11 +48,18 @@ class Attention(nn.Module):
         B, T, D = x_BTD.shape
         if T <= TINY and torch.compiler.is_compiling():
             return self.batch_last(x_BTD, turn)
+        mixed_BHTK = attend(*self.turned(x_BTD, turn))
+        return self.out(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
+
+    def turned(self, x_BTD: Tensor, turn: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, [B, H, T, K] each, positions in the first two."""
+        B, T, _ = x_BTD.shape
         qkv_BHTK = self.qkv(x_BTD).view(B, T, -1, self.head_size).transpose(1, 2)
         q_BHTK, k_BGTK, v_BGTK = qkv_BHTK.split(self.split, dim=1)
+        if self.qk_norm:
+            q_BHTK, k_BGTK = unit_rms(q_BHTK), unit_rms(k_BGTK)
         k_BHTK, v_BHTK = self.shared(rotate(k_BGTK, *turn), 1), self.shared(v_BGTK, 1)
-        mixed_BHTK = attend(rotate(q_BHTK, *turn), k_BHTK, v_BHTK)
-        return self.out(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
+        return rotate(q_BHTK, *turn), k_BHTK, v_BHTK
 
     def batch_last(self, x_BTD: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
         """Do the same by sums of products, the batch in the last place.
@@ -66,6 +74,8 @@ class Attention(nn.Module):
             qkv_EN = qkv_EN + self.qkv.bias[:, None]
         qkv_HKTB = qkv_EN.view(-1, self.head_size, T, B)
         q_HKTB, k_GKTB, v_GKTB = qkv_HKTB.split(self.split)
+        if self.qk_norm:
+            q_HKTB, k_GKTB = unit_rms(q_HKTB, 1), unit_rms(k_GKTB, 1)
         cos_KT1, sin_KT1 = (table_TK.T.unsqueeze(-1) for table_TK in turn)
         q_HKTB = rotate(q_HKTB, cos_KT1, sin_KT1, dim=1) * self.head_size**-0.5
         k_HKTB = self.shared(rotate(k_GKTB, cos_KT1, sin_KT1, dim=1), 0)
@@ -131,15 +141,22 @@ class GPT(nn.Module):
             return F.linear(self.hidden(tokens_BT), self.head_VD)
         return self.losses(tokens_BT, targets_BT)[0]
 
-    def losses(self, tokens_BT: Tensor, targets_BT: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the mean nats of the targets asked for, and what the routers' unevenness costs.
+    def losses(
+        self, tokens_BT: Tensor, targets_BT: Tensor, *, z_loss: float = 0.0
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the mean nats of the targets asked for, and what is minimised with them.
 
-        The second, None without experts, is to be added where the first is minimised. Experts
+        The second is what the routers' unevenness costs, and the z-loss where it has a weight;
+        None where there is neither. It is their sum that has the gradient of their sum. Experts
         take as many tokens as in training, unless the module is put to ``eval``.
         """
         x_BTD, uneven = self.read(tokens_BT, test=not self.training)
-        nats = head_loss(x_BTD.flatten(0, 1), self.head_VD, targets_BT.flatten())
-        return nats, self.config.balance * sum(uneven[1:], uneven[0]) if uneven else None
+        read = x_BTD.flatten(0, 1), self.head_VD, targets_BT.flatten()
+        nats, more = (head_loss(*read), None) if not z_loss else head_losses(*read, z_loss)
+        if not uneven:
+            return nats, more
+        balance = self.config.balance * sum(uneven[1:], uneven[0])
+        return nats, balance if more is None else balance + more
 
     def hidden(self, tokens_BT: Tensor) -> Tensor:
         """Return what the head reads: the normed last residual, [B, T, D], at test capacity."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from kleiber.training.config import Batches, ModelConfig, TrainConfig, fingerprint
@@ -13,7 +12,7 @@ def record_of(
     model: ModelConfig, config: TrainConfig, batches: Batches, about: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what ``run.json`` says of one run: settings, counts and what the caller adds."""
-    settings: dict[str, Any] = {"model": model.to_dict(), "train": asdict(config), **about}
+    settings: dict[str, Any] = {"model": model.to_dict(), "train": config.to_dict(), **about}
     settings["steps"] = batches.steps
     return {
         "run": f"{model.layers}x{model.width}-{config.seed}",

@@ -17,9 +17,11 @@ from torch.func import functional_call, grad_and_value, vmap
 
 from kleiber.errors import InputError
 from kleiber.training.config import ModelConfig, TrainConfig
+from kleiber.training.head import IGNORED
 from kleiber.training.machine import can_compile, has_tiles
 from kleiber.training.model import GPT, initialise, kind_of
-from kleiber.training.optim import State, adamw, clip
+from kleiber.training.optim import State, adamw, clip, scaled
+from kleiber.training.watch import attention_max, gradient_sizes
 
 WORTH_COMPILING = 4000  # steps; a compilation costs about half a minute, a step saves 1 to 10 ms
 OWN = ("lr", "seed", "weight_decay")  # what a model of a stack has of its own
@@ -39,31 +41,44 @@ class Stepper:
     ) -> None:
         _check_alike(configs)
         self.model = GPT(model).to(device)
-        self._losses = _Losses(self.model)
+        self._losses = _Losses(self.model, configs[0].z_loss)
         self.layout = [(name, p.shape) for name, p in self.model.named_parameters()]
         self.sizes = [math.prod(shape) for _, shape in self.layout]
+        self.matrices = [n for name, shape in self.layout for n in parts_of(name, shape, model)]
         self.config, self.device = configs[0], device
         self.state = State.new(torch.stack([self._fresh(config.seed) for config in configs]))
         self.rate_S1 = torch.tensor([[config.lr] for config in configs], device=device)
-        self.decay_S1 = torch.tensor([[config.weight_decay] for config in configs], device=device)
+        self.decay_S1 = torch.tensor([[_decay(config)] for config in configs], device=device)
+        everything = configs[0].decayed == "all"  # or biases and norms are not decayed
         decays = [
-            torch.full((size,), float(kind_of(name) == "matrix"))
+            torch.full((size,), float(everything or kind_of(name) == "matrix"))
             for size, (name, _) in zip(self.sizes, self.layout, strict=True)
         ]
-        self.decays_P = torch.cat(decays).to(device)  # biases and norms are not decayed
+        self.decays_P = torch.cat(decays).to(device)
+        self._last: tuple[Tensor, Tensor, int] | None = None  # what ``watched`` tells of
         self._update = torch.compile(adamw, dynamic=False) if compiled else adamw
         self._slope = torch.compile(self._gradient, dynamic=False) if compiled else self._gradient
 
-    def step(self, tokens_SBT: Tensor, targets_SBT: Tensor, share: float, count: int) -> Tensor:
+    def step(
+        self,
+        tokens_SBT: Tensor,
+        targets_SBT: Tensor,
+        share: float,
+        count: int,
+        *,
+        watch: bool = False,
+    ) -> Tensor:
         """Move every model by one step at a share of its peak rate; return their losses [S].
 
-        ``count`` is the number of this step, from 1.
+        ``count`` is the number of this step, from 1. With ``watch``, ``watched`` tells of it.
         """
-        gradient_SP, losses_S = self._slope(
-            self.state.params,
+        gradient_SP, losses_S = self._read(
             tokens_SBT.to(self.device, non_blocking=True),
             targets_SBT.to(self.device, non_blocking=True),
         )
+        self._last = (gradient_SP, tokens_SBT, count) if watch else None
+        if self.config.gradient == "rms":  # before the clipping, which then does next to nothing
+            gradient_SP = scaled(gradient_SP, self.matrices)
         unbias = torch.tensor([1 - beta**count for beta in self.config.betas], dtype=torch.float32)
         with torch.no_grad():
             self._update(
@@ -78,8 +93,52 @@ class Stepper:
                 betas=self.config.betas,
                 eps=self.config.eps,
                 unbias=unbias.to(self.device, non_blocking=True),
+                **({"l2": True} if self.config.decay == "l2" else {}),
             )
         return losses_S
+
+    def watched(self) -> list[dict[str, float]]:
+        """Return what ``watch`` says of each model after the last step, if that was watched.
+
+        Scores are of the weights as they are now, on windows that the step read.
+        """
+        if self._last is None:
+            return []
+        gradient_SP, tokens_SBT, count = self._last
+        adam = {"beta": self.config.betas[1], "count": count, "eps": self.config.eps}
+        found = gradient_sizes(gradient_SP, self.matrices, self.state, **adam)
+        self._last = None
+        scores = [
+            attention_max(self.load(i), tokens_BT.to(self.device))
+            for i, tokens_BT in enumerate(tokens_SBT)
+        ]
+        return [{"attention_max": score, **one} for score, one in zip(scores, found, strict=True)]
+
+    def _read(self, tokens_SBT: Tensor, targets_SBT: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradients [S, P] and losses [S] of a batch, in as many parts as it has.
+
+        Each part counts by the targets it asks for, so that their sum is the whole batch's; but
+        for a mixture of experts, whose places are shared out within a part.
+        """
+        parts = self.config.micro_batches
+        if parts == 1:
+            return self._slope(self.state.params, tokens_SBT, targets_SBT)
+        if tokens_SBT.shape[1] % parts:
+            raise InputError(
+                f"A batch of {tokens_SBT.shape[1]} windows has no {parts} equal parts.",
+                remedy="Choose micro_batches that divide the batch.",
+            )
+        asked_S = (targets_SBT != IGNORED).sum((1, 2)).clamp(min=1)
+        gradient_SP, losses_S = torch.zeros_like(self.state.params), torch.zeros_like(asked_S)
+        pairs = zip(tokens_SBT.chunk(parts, 1), targets_SBT.chunk(parts, 1), strict=True)
+        for tokens_SMT, targets_SMT in pairs:
+            slope_SP, nats_S = self._slope(
+                self.state.params, tokens_SMT.contiguous(), targets_SMT.contiguous()
+            )
+            share_S = (targets_SMT != IGNORED).sum((1, 2)) / asked_S
+            gradient_SP.addcmul_(slope_SP, share_S[:, None])
+            losses_S = losses_S + share_S * nats_S
+        return gradient_SP, losses_S
 
     def weights(self, index: int) -> dict[str, Tensor]:
         """Return one model's parameters by name."""
@@ -106,7 +165,7 @@ class Stepper:
     def _loss(
         self, params: dict[str, Tensor], tokens_BT: Tensor, targets_BT: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return what one model is to make small, and its mean nats: the same without experts."""
+        """Return what one model is to make small, and its mean nats: the same for most models."""
         lower = self.config.precision == "bf16"
         with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=lower):
             named = {f"model.{name}": value for name, value in params.items()}
@@ -130,13 +189,33 @@ class Stepper:
 class _Losses(nn.Module):
     """A model whose forward gives both its losses, which is what a functional call can call."""
 
-    def __init__(self, model: GPT) -> None:
+    def __init__(self, model: GPT, z_loss: float) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.z_loss = model, z_loss
 
     def forward(self, tokens_BT: Tensor, targets_BT: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the mean nats, and what the routers' unevenness costs."""
-        return self.model.losses(tokens_BT, targets_BT)
+        """Return the mean nats, and what is minimised with them."""
+        return self.model.losses(tokens_BT, targets_BT, z_loss=self.z_loss)
+
+
+def parts_of(name: str, shape: torch.Size, model: ModelConfig) -> list[int]:
+    """Return the numbers of each matrix in a parameter, in the order they lie in.
+
+    Queries, keys and values are one parameter here, and so are gate and up: rows laid end to end,
+    where published codes have a matrix each. All experts' matrices of one kind count as one.
+    """
+    row = math.prod(shape[1:])
+    if ".attention.qkv." in name:
+        keys = model.key_heads * model.head_size
+        return [rows * row for rows in (model.width, keys, keys)]
+    if model.mlp == "gated" and ".mlp.fc." in name:
+        return [model.hidden * row] * 2
+    return [math.prod(shape)]
+
+
+def _decay(config: TrainConfig) -> float:
+    """Return what the rate is multiplied by to get a step's decay, or l2's weight itself."""
+    return config.weight_decay / (config.lr if config.decay == "independent" else 1.0)
 
 
 def _check_alike(configs: Sequence[TrainConfig]) -> None:
