@@ -17,7 +17,7 @@ SCHEDULES = ("cosine", "linear", "constant", "wsd")
 GRADIENTS = ("plain", "rms")
 POSITIVE = (
     *("layers", "width", "heads", "vocab", "context", "tokens", "batch", "steps"),
-    *("lr", "mlp_ratio", "init_scale", "rope_base", "clip", "epochs", "micro_batches"),
+    *("lr", "mlp_ratio", "init_scale", "rope_base", "clip", "epochs"),
 )
 NOT_NEGATIVE = ("seed", "weight_decay", "eps", "z_loss")
 SHARES = ("warmup", "final_lr", "cooldown")
@@ -75,7 +75,6 @@ class Rung:
     gradient: str = "plain"  # rms: every tensor's gradient over its own root mean square
     z_loss: float = 0.0  # weight of the squared log of the softmax's sum
     precision: str = "fp32"
-    micro_batches: int = 1  # parts that a batch is read in, one after the other
 
     # the text
     text: str = "stdlib"  # a name that training.text knows, or a path

@@ -11,7 +11,7 @@ MODEL = (
 )
 TRAINING = (
     *("lr", "seed", "schedule", "warmup", "final_lr", "cooldown", "weight_decay", "decay"),
-    *("betas", "eps", "clip", "gradient", "z_loss", "precision"),
+    *("decayed", "betas", "eps", "clip", "gradient", "z_loss", "precision"),
 )
 
 
