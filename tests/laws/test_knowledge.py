@@ -16,7 +16,7 @@ VALUES = {
     **{"half": 230.0, "steepness": 2.2, "hastening": 0.5, "rise": 0.4},
 }
 KINDS = {"llama": 1.2, "gpt2-nomlp": 0.3}
-FORMS = [(g, r) for g in ("threshold", "power") for r in ("share", "plateau")]
+FORMS = [(g, r) for g in ("threshold", "power") for r in ("learnt", "share", "plateau")]
 
 
 def draws(n: int = 40) -> dict[str, np.ndarray]:
@@ -36,12 +36,12 @@ def written(growth: str, rounding: str, at: dict[str, float]) -> float:
     """The formula, one reading at a time, in plain numbers."""
     v = {**VALUES, **KINDS}
     relative = at["params"] / 10_000
-    kappa = v["plateau"] * relative ** v["size"]
     if growth == "threshold":
         half = v["half"] * relative ** -v["hastening"]
-        kappa /= 1 + (half / at["exposures"]) ** v["steepness"]
+        learnt = 1 / (1 + (half / at["exposures"]) ** v["steepness"])
     else:
-        kappa *= (at["exposures"] / 1000) ** v["rise"]
+        learnt = (at["exposures"] / 1000) ** v["rise"]
+    kappa = v["plateau"] * relative ** v["size"] * learnt
     for name, factor in KINDS.items():
         kappa *= factor if at[name] == OWN else 1
     loss = 2 ** (v["fall"] * (v["margin"] - at["weight_bits"]))
@@ -49,9 +49,10 @@ def written(growth: str, rounding: str, at: dict[str, float]) -> float:
         kappa *= math.exp(-loss)
     s = v["sharpness"]
     stored = (at["tokens"] ** -s + kappa**-s) ** (-1 / s)
-    return stored if rounding == "plateau" else stored * math.exp(
-        -loss * (stored / kappa) ** v["room"]
-    )  # fmt: skip
+    if rounding == "plateau":
+        return stored
+    loss *= (stored / kappa) ** v["room"] * (learnt if rounding == "learnt" else 1)
+    return stored * math.exp(-loss)
 
 
 def of(growth: str, rounding: str):

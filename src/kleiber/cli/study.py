@@ -127,7 +127,8 @@ def _trained(name: str, data: str | None) -> Table:
     if name == "capacity-roundings":
         from kleiber.studies.capacity_roundings import run as round_all
 
-        return round_all(Path(data or "kleiber-curve"), progress=_progress)
+        folder = Path(data or "kleiber-curve")
+        return round_all(folder, Path("kleiber-roundings"), progress=_progress)
     preset = name.removeprefix("capacity-")
     folder = Path(data or f"kleiber-{preset}")
     if preset == "controls":

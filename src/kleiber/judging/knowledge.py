@@ -26,6 +26,7 @@ from kleiber.runs.points import run_weights
 FLOOR = 0.01  # bits per parameter: what stores less is counted as this
 DEMANDS, FILLED = 3, 1.1  # different demands, and R^max / R of the fullest cell, that it takes
 SLACK = 0.9  # of its demand stored: a cell with room to spare
+STARTS = 10
 ENDLESS = 1e6  # a demand that no model meets: its plateau
 HELD = {
     **{"half": 0.0, "steepness": 1.0, "hastening": 0.0, "rise": 0.0, "size": 0.0},
@@ -70,10 +71,12 @@ class Knowledge:
         exposures: float | Array = 1000.0,
         weight_bits: float | Array = FLOAT,
         architecture: str = USUAL,
+        new: bool = False,
     ) -> dict[str, Array]:
         """Return bits per parameter: arrays value, and lower and upper of the curve itself.
 
-        A demand that is not given is endless, so that this is the plateau.
+        A demand that is not given is endless, so that this is the plateau. The bounds are of
+        another cell's mean where ``new`` is set: wider by how cells lie about the curve.
 
         Raises
         ------
@@ -101,7 +104,8 @@ class Knowledge:
             method=self.method,
             **own,
         )
-        names = {"value": "value", "lower": "mean_lower", "upper": "mean_upper"}
+        which = "" if new else "mean_"
+        names = {"value": "value", "lower": f"{which}lower", "upper": f"{which}upper"}
         return {name: found[own].reshape(columns[0].shape) for name, own in names.items()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,13 +141,14 @@ def fit_knowledge(
     rows: Iterable[Mapping[str, Any]],
     *,
     growth: Growth = "threshold",
-    rounding: Rounding = "share",
+    rounding: Rounding = "learnt",
     fix: Mapping[str, float] | None = None,
     level: float = 0.9,
     method: str | None = None,
     objective: str = "raw",
     bootstraps: int = 1000,
     seed: int = 0,
+    starts: int = STARTS,
 ) -> Knowledge:
     """Fit the knowledge law to capacity results.
 
@@ -171,6 +176,7 @@ def fit_knowledge(
         objective=objective,
         bootstraps=bootstraps,
         seed=seed,
+        starts=starts,
     )
 
 
@@ -178,13 +184,14 @@ def fit_cells(
     cells: Sequence[Cell],
     *,
     growth: Growth = "threshold",
-    rounding: Rounding = "share",
+    rounding: Rounding = "learnt",
     fix: Mapping[str, float] | None = None,
     level: float = 0.9,
     method: str | None = None,
     objective: str = "raw",
     bootstraps: int = 1000,
     seed: int = 0,
+    starts: int = STARTS,
 ) -> Knowledge:
     """Fit the knowledge law to cells; see :func:`fit_knowledge`."""
     _enough(cells)
@@ -205,6 +212,7 @@ def fit_cells(
         ),
         bootstraps=bootstraps,
         seed=seed,
+        starts=starts,
         data=DataFacts(source="capacity results", unit="bits per parameter", params_are="total"),
     )
     boxes = made.intervals(level, method)

@@ -17,6 +17,7 @@ from kleiber.laws.knowledge import FLOAT
 
 USUAL = "gpt2"
 PLAIN_LAYERS = 2  # of the reference; another depth is another architecture
+NOTHING = 0.05  # bits per parameter in float below which a rounding has nothing to take
 SAME_DEMAND = 0.02  # log units within which seeds of a cell ask for the same
 
 
@@ -101,7 +102,11 @@ def cells_of(readings: Sequence[Reading]) -> tuple[Cell, ...]:
 
 
 def _cell(readings: Sequence[Reading]) -> Cell:
-    """Return one cell: its longest training, at the rate that stored most."""
+    """Return one cell: its longest training, at the rate that stored most.
+
+    Rounded readings may be of some seeds only: they are carried to the mean of all by what those
+    seeds store in float, and left out where that is nothing.
+    """
     steps = [one.stored.steps for one in readings if one.stored.steps == one.stored.steps]
     most = max(steps, default=0.0)
     kept = [one for one in readings if not one.stored.steps < SAME_STEPS * most]
@@ -109,10 +114,20 @@ def _cell(readings: Sequence[Reading]) -> Cell:
     rates = {one.rate for one in plain}
     best = max(rates, key=lambda rate: _mean([o.stored.bits for o in plain if o.rate == rate]))
     kept = [one for one in kept if one.rate == best]
-    by_width = {
-        width: [one.stored.bits for one in kept if one.weight_bits == width]
-        for width in sorted({one.weight_bits for one in kept}, reverse=True)
-    }
+    floats = {one.run: one.stored.bits for one in kept if one.weight_bits == FLOAT}
+    bits: dict[float, float] = {}
+    spread: dict[float, float] = {}
+    for width in sorted({one.weight_bits for one in kept}, reverse=True):
+        own = [one for one in kept if one.weight_bits == width]
+        values = [one.stored.bits for one in own]
+        scale = 1.0
+        if width != FLOAT and floats:
+            same = [floats[one.run] for one in own if one.run in floats]
+            before = _mean(same) if same else 0.0
+            if before <= NOTHING:
+                continue
+            scale = _mean(list(floats.values())) / before
+        bits[width], spread[width] = scale * _mean(values), _spread(values)
     first = kept[0]
     return Cell(
         architecture=first.architecture,
@@ -120,8 +135,8 @@ def _cell(readings: Sequence[Reading]) -> Cell:
         params=first.stored.params,
         exposures=first.stored.exposures,
         demand=_mean([one.stored.demand for one in kept]),
-        bits={width: _mean(bits) for width, bits in by_width.items()},
-        spread={width: _spread(bits) for width, bits in by_width.items()},
+        bits=bits,
+        spread=spread,
         runs=len({one.run for one in kept}),
     )
 

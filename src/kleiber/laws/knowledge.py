@@ -12,9 +12,10 @@ a larger model needs fewer. It stores what it is asked for, or that plateau (:mo
 
 and of that, its matrices rounded to b bits a weight, it keeps the share::
 
-    R / R0 = exp(-2^(fall (margin - b)) (R0 / kappa)^room)
+    R / R0 = exp(-2^(fall (margin - b)) (R0 / kappa)^room g),   g = 1 / (1 + (H / E)^steepness)
 
-that falls with every bit, less in a model with room to spare. Weights in float have b = 32.
+that falls with every bit, less in a model with room to spare, and less in one that has learnt a
+share g of what it can. Weights in float have b = 32.
 
 The columns: ``tokens`` holds x, ``loss`` holds R, ``exposures`` E, ``weight_bits`` b; one column an
 architecture beside the reference holds e for it and 1 for all others, so that its log is 1 or 0.
@@ -34,7 +35,7 @@ from kleiber.errors import UsageError
 from kleiber.laws.base import Array, Law, Parameter, coefficient, exponent
 
 Growth = Literal["threshold", "power"]
-Rounding = Literal["share", "plateau"]
+Rounding = Literal["learnt", "share", "plateau"]
 
 REFERENCE = 10_000.0  # parameters that plateau and half are said for
 MANY = 1000.0  # exposures that the power of exposures is said for
@@ -76,7 +77,7 @@ def _grown(growth: Growth, own: Array, size: Array, seen: Array) -> tuple[Array,
 
 
 def _gradient(growth: Growth, rounding: Rounding, theta: Array, logs: Array) -> tuple[Array, Array]:
-    """Return z and dz of ``log R0 - 2^(fall (margin - b)) (R0 / kappa)^room``."""
+    """Return z and dz of ``log R0 - 2^(fall (margin - b)) (R0 / kappa)^room g``."""
     plateau, size_power, sharpness = (theta[..., i, None] for i in range(3))
     margin, fall, room = (theta[..., i, None] for i in range(3, 6))
     grown_to = 6 + len(_GROWN[growth])
@@ -98,13 +99,15 @@ def _gradient(growth: Growth, rounding: Rounding, theta: Array, logs: Array) -> 
         by_kappa, by_loss, by_room = 1.0 - below, -(1.0 - below) * loss, np.zeros_like(bent)
         z = kappa + full
     else:
-        loss = np.exp(np.minimum(doublings + room * full, _MOST))
+        so_far = learnt if rounding == "learnt" else 0.0
+        loss = np.exp(np.minimum(doublings + room * full + so_far, _MOST))
         by_kappa, by_loss, by_room = 1.0 - below + loss * room * below, -loss, -loss * full
         by_sharpness = by_sharpness * (1.0 - loss * room)
         z = kappa + full - loss
     gradient = np.empty((*theta.shape, logs.shape[1]))
     parts = [by_kappa, by_kappa * size, by_sharpness, by_loss * by_margin, by_loss * by_fall]
-    parts += [by_room, *(by_kappa * one for one in by_learnt)]
+    through = by_kappa - loss if rounding == "learnt" else by_kappa
+    parts += [by_room, *(through * one for one in by_learnt)]
     for place, part in enumerate(parts):
         gradient[..., place, :] = part
     gradient[..., grown_to:, :] = by_kappa[..., None, :] * logs[4:]
@@ -139,12 +142,13 @@ def knowledge_law(
     architectures: Sequence[str] = (),
     *,
     growth: Growth = "threshold",
-    rounding: Rounding = "share",
+    rounding: Rounding = "learnt",
 ) -> Law:
     """Return the law of so many architectures beside the reference's, a factor each.
 
     ``growth`` is how the plateau is learnt: at a threshold of exposures, or as a power of them;
-    ``rounding`` whether fewer bits a weight cost a share of what is stored, or of the plateau.
+    ``rounding`` what fewer bits a weight cost: a share of what is stored, in proportion to what was
+    learnt or not, or a share of the plateau.
 
     Raises
     ------
@@ -173,7 +177,7 @@ def knowledge_law(
         name="knowledge",
         title="Knowledge",
         equation=f"R = softmin(demand, plateau * (params / 1e4)^size {grown}) "
-        "* exp(-2^(fall * (margin - weight_bits)) * full^room)",
+        "* exp(-2^(fall * (margin - weight_bits)) * full^room * learnt)",
         source="kleiber's, through the settings of Allen-Zhu and Li 2024, Knowledge Capacity "
         "Scaling Laws, results 1, 4, 5 and 8",
         parameters=(*own, *kinds),

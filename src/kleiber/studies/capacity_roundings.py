@@ -1,13 +1,15 @@
 """The capacity curve's models at 8, 6, 5, 4 and 3 bits a weight: bits kept, values right.
 
-Every finished run of a folder is read from its weights as it is and rounded by GPTQ (a scale a
-channel; embedding, norms and biases in float, as in AutoGPTQ). Of each reading there are the bits
-per parameter and, attribute by attribute, the share of values that are right and their bits: the
-pairs of the accuracy-to-bits curve. Minutes on one core; the folder is only read.
+The first seed of every cell of a folder is read from its weights, as it is and rounded by GPTQ (a
+scale a channel; embedding, norms and biases in float, as in AutoGPTQ). Of each reading there are
+the bits per parameter and, attribute by attribute, the share of values that are right and their
+bits: the pairs of the accuracy-to-bits curve. Minutes on one core. The folder is only read; what
+was read of a run is kept beside it, so that the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from kleiber.training import RunFolder
 
 NAME = "capacity-roundings"
+SEED = 0  # seeds of a cell are one run to the law, and their roundings differ little (result 8)
 BITS = (8, 6, 5, 4, 3)
 COLUMNS = (
     *("exposures", "params", "people", "R^max", "bits a weight", "seeds", "R", "sd", "kept"),
@@ -29,11 +32,11 @@ COLUMNS = (
 )
 
 
-def run(folder: Path, *, progress: Any = None) -> Table:
-    """Round every finished run of the folder, and return the table."""
+def run(folder: Path, kept: Path, *, progress: Any = None) -> Table:
+    """Round the finished runs of the folder whose readings are not kept yet; return the table."""
     from kleiber.training import RunFolder
 
-    places = [RunFolder(path) for path in sorted(folder.glob("N*"), key=_natural)]
+    places = [RunFolder(path) for path in sorted(folder.glob(f"N*-s{SEED}"), key=_order)]
     places = [place for place in places if place.done]
     if not places:
         raise InputError(
@@ -44,8 +47,18 @@ def run(folder: Path, *, progress: Any = None) -> Table:
     for number, place in enumerate(places):
         if progress is not None:
             progress(f"{number + 1} of {len(places)}: {place.path.name}")
-        rows += readings(place)
+        rows += _kept(place, kept / f"{place.path.name}.json")
     return tabulate(rows)
+
+
+def _kept(folder: RunFolder, path: Path) -> list[dict[str, Any]]:
+    """Return a run's readings from the file they are kept in, made where there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(readings(folder)), encoding="utf-8")
+        partial.replace(path)
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def readings(folder: RunFolder, bits: Sequence[int] = BITS) -> list[dict[str, Any]]:
@@ -153,6 +166,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return said
 
 
-def _natural(path: Path) -> list[Any]:
-    """Return a name's key that sorts numbers by their size."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+def _order(path: Path) -> tuple[float, list[int]]:
+    """Return a run's place: most exposures first, then by the numbers in its name."""
+    numbers = [int(part) for part in re.findall(r"\d+", path.name)]
+    return -numbers[1] if len(numbers) > 1 else 0.0, numbers

@@ -1,0 +1,111 @@
+"""Capacity results out of committed tables: whatever runs are there, as rows of one law.
+
+A row keeps what its table says and gains ``architecture`` and ``weight_bits``. Runs that one law of
+clean knowledge is not of are left out, and counted by the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kleiber.errors import InputError
+
+FORMAT, SCALE = "bioD", "cpu"
+METHODS = (None, "float", "gptq")
+NAME = re.compile(r"N\d+-E[\d.]+(?:-(?P<kind>.+?))?-\d+x\d+-b")  # as a cell names its folder
+ONE_LAYER = "of one layer: the law is of two and more"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The rows for the law, those set apart, and what was left out, with the tables they are of."""
+
+    rows: list[dict[str, Any]]
+    shallow: list[dict[str, Any]]
+    left: Mapping[str, int]
+    tables: tuple[str, ...]
+
+
+def gather(folder: Path) -> Gathered:
+    """Read every capacity table of a folder.
+
+    Raises
+    ------
+    InputError
+        Where there is no table with runs, or one is no JSON.
+    """
+    left: Counter[str] = Counter()
+    found: dict[tuple[str, Any, Any], dict[str, Any]] = {}
+    tables: list[str] = []
+    for path in sorted(folder.glob("capacity-*.json")):
+        runs = list(_runs(path))
+        if runs:
+            tables.append(path.stem)
+        for run in runs:
+            row = {
+                **run,
+                "architecture": _architecture(run),
+                "weight_bits": run.get("bits") or 32,
+            }
+            found[str(run.get("run")), row["weight_bits"], row.get("method")] = row
+    if not found:
+        raise InputError(
+            f"No capacity table in '{folder}' has runs.",
+            remedy="Make some with kleiber study capacity-curve --out results.",
+        )
+    rows: list[dict[str, Any]] = []
+    shallow: list[dict[str, Any]] = []
+    for row in found.values():
+        why = _why_not(row)
+        if why:
+            left[why] += 1
+        if not why:
+            rows.append(row)
+        elif why == ONE_LAYER:
+            shallow.append(row)
+    return Gathered(rows, shallow, dict(left), tuple(tables))
+
+
+def _runs(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the runs of a table, a list of them or lists by arm; none of another kind of table."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"'{path}' is no JSON: {error}.", remedy="Make the table again, or take it away."
+        ) from None
+    if not isinstance(table, dict) or table.get("preset", SCALE) != SCALE:
+        return
+    held: Any = table.get("runs") or []
+    lists = held.values() if isinstance(held, dict) else [held]
+    for one in lists:
+        for run in one if isinstance(one, list) else []:
+            if isinstance(run, dict) and "bits_per_param" in run:
+                yield run
+
+
+def _architecture(run: Mapping[str, Any]) -> str | None:
+    """Return a run's architecture as it says, or as its folder is named."""
+    named = NAME.match(str(run.get("run", "")))
+    return run.get("architecture") or (named["kind"] if named else None)
+
+
+def _why_not(row: Mapping[str, Any]) -> str | None:
+    """Return why a run is none of the law's."""
+    if not NAME.match(str(row.get("run", ""))):
+        return "of no cell: controls of the measure, not taught to be full"
+    if row.get("mix"):
+        return "taught other texts too"
+    if row.get("format", FORMAT) != FORMAT:
+        return f"of another format than {FORMAT}"
+    if row.get("method") not in METHODS:
+        return "rounded by another method than GPTQ"
+    if row.get("layers", 2) < 2:
+        return ONE_LAYER
+    return None
