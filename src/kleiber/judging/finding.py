@@ -49,6 +49,27 @@ FORECAST_TITLES: dict[str, str] = {
     "F010": "a target below the ladder",
 }
 
+# Of comparisons of two recipes.
+COMPARE_TITLES: dict[str, str] = {
+    "R001": "compute by a convention",
+    "R002": "beyond what the ladder supports",
+    "R003": "the back-test failed",
+    "R004": "the noise between seeds not measured",
+    "R005": "a rung that only one recipe has",
+    "R006": "seeds not paired",
+    "R007": "tokens a param differ between the recipes",
+    "R008": "runs left out",
+    "R009": "several sizes at one compute",
+    "R010": "a rung leaves the collapse",
+    "R011": "attention logits grow out of hand",
+    "R012": "gradients no larger than eps",
+    "R013": "one recipe is a single run",
+    "R014": "losses in a fixed ratio",
+    "R015": "few rungs or a short span",
+    "R016": "no difference at any rung",
+    "R017": "the smallest rung decides",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -62,7 +83,7 @@ class Finding:
     @property
     def title(self) -> str:
         """Return what the code stands for."""
-        return (TITLES | CAPACITY_TITLES | FORECAST_TITLES)[self.code]
+        return (TITLES | CAPACITY_TITLES | FORECAST_TITLES | COMPARE_TITLES)[self.code]
 
     def to_dict(self) -> dict[str, str]:
         """Return the finding as plain data."""

@@ -20,8 +20,11 @@ from kleiber.runs.values import Fault, booleans, drop_faults, faults_of, numbers
 from kleiber.runs.where import Where, apply_where
 from kleiber.units import PARAMS_ARE, LossUnit, ParamsAre, parse_count
 
-_NUMERIC = ("flops", "step", "params_nonembed", "unique_tokens", "experts", "lr")
-_TEXT = ("family", "recipe", "seed")
+_NUMERIC = (
+    *("flops", "step", "params_nonembed", "unique_tokens", "experts", "lr"),
+    *("attention_logit_max", "grad_rms", "eps"),
+)
+_TEXT = ("family", "recipe", "seed", "validation_set")
 _TRUTH = ("final", "synthetic")
 # Columns named by numbers: this many, and the first line is a row and no header.
 _NUMBERED = 2

@@ -64,10 +64,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "unique_tokens": ("uniquetokens", "datauniquetokens", "uniquedata"),
     "experts": ("experts", "numexperts", "nexperts", "numberofexperts"),
     "lr": ("lr", "learningrate", "peaklr", "maxlr", "peaklearningrate"),
+    "validation_set": ("validationset", "valset", "evalset", "evaldataset"),
+    "attention_logit_max": ("attentionlogitmax", "maxattentionlogit", "attnlogitmax"),
+    "grad_rms": ("gradrms", "gradientrms", "rmsgrad"),
+    "eps": ("eps", "adameps", "optimizereps"),
     "synthetic": ("synthetic", "issynthetic"),
 }
 REQUIRED = ("params", "tokens", "loss")
-TEXT_FIELDS = ("run", "family", "recipe", "seed", "loss_unit")
+TEXT_FIELDS = ("run", "family", "recipe", "seed", "loss_unit", "validation_set")
 _LOSS_WORDS = ("loss", "crossentropy", "perplexity", "ppl")
 # "batch.size" and "user/id" are no sizes of models and no names of runs.
 _PLAIN = ("size", "name", "id", "run", "unit", "units", "kind", "source", "group", "final")

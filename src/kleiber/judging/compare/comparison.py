@@ -1,0 +1,171 @@
+"""What a comparison of two recipes says: probabilities, difference, crossover, gain, card."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kleiber.judging.compare.backtest import Card
+from kleiber.judging.compare.crossing import Crossover
+from kleiber.judging.compare.gain import Gain
+from kleiber.judging.compare.power import Power
+from kleiber.judging.compare.verdict import Chances, Range, Verdict
+from kleiber.judging.finding import Finding
+from kleiber.runs.notes import counted
+
+SCHEMA = "kleiber.compare/1"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two recipes at a target compute (FLOPs), from their ladders.
+
+    ``difference`` is A's loss less B's in nats, so that below 0 A is better; ``margin`` is what
+    counts as better. ``scale_up`` is the target over the largest compute that the ladders
+    support, ``weights`` the candidates' after the hidden rungs, ``noise`` a run's sd between
+    seeds (nats), ``correlation`` that of paired runs.
+    """
+
+    a: str
+    b: str
+    target_flops: float
+    margin: float
+    level: float
+    chances: Chances
+    difference: Range
+    verdict: Verdict
+    why: str
+    crossover: Crossover
+    gain: Gain
+    backtest: Card
+    findings: tuple[Finding, ...]
+    power: Power
+    scale_up: float
+    rungs: tuple[int, int]
+    runs: tuple[int, int]
+    common: int
+    paired: int
+    noise: float
+    correlation: float
+    misfit: float
+    weights: dict[str, float]
+    replicates: int
+    seed: int
+    synthetic: bool
+
+    @property
+    def p_a(self) -> float:
+        """P(A is better at the target by more than the margin)."""
+        return self.chances.a
+
+    @property
+    def p_tie(self) -> float:
+        """P(neither is better by more than the margin)."""
+        return self.chances.tie
+
+    @property
+    def p_b(self) -> float:
+        """P(B is better at the target by more than the margin)."""
+        return self.chances.b
+
+    def sentence(self) -> str:
+        """Return the verdict as one line."""
+        best = {"A": f"A, {self.a}", "B": f"B, {self.b}"}.get(self.verdict, self.verdict)
+        said = self.difference
+        return (
+            f"at {self.target_flops:.3g} FLOPs: {best}; A - B is {said.median:+.4f} nats, "
+            f"{self.level:.0%} interval {said.lower:+.4f} to {said.upper:+.4f}"
+        )
+
+    def text(self) -> str:
+        """Return the comparison with what it rests on."""
+        lines = [
+            self.sentence() + (f" ({self.why})" if self.why else ""),
+            f"  A is {self.a} ({self._size(0)}), B is {self.b} ({self._size(1)}); "
+            f"{counted(self.common, 'rung')} in common, {counted(self.paired, 'pair')} of seeds",
+            f"  better by more than {self.margin:g} nats: A {self.p_a:.0%}, neither "
+            f"{self.p_tie:.0%}, B {self.p_b:.0%}",
+            f"  {self._crossing()}",
+            f"  {self._gain()}",
+            f"  {self._card()}",
+            f"  a run's noise is {self.noise:.4f} nats between seeds"
+            + (f", {self.correlation:.0%} shared by pairs" if self.correlation else "")
+            + (f"; rungs miss a smooth curve by {self.misfit:.4f}" if self.misfit else ""),
+            "  curves: "
+            + ", ".join(
+                f"{name} {share:.0%}"
+                for name, share in sorted(self.weights.items(), key=lambda one: -one[1])
+                if share >= 0.05
+            ),
+        ]
+        return "\n".join(lines)
+
+    def _size(self, which: int) -> str:
+        return f"{counted(self.rungs[which], 'rung')}, {counted(self.runs[which], 'run')}"
+
+    def _crossing(self) -> str:
+        one = self.crossover
+        said = f"they cross below the target with probability {one.probability:.0%}"
+        if one.kind == "none":
+            tail = "" if one.said == "they do not cross" else ": cannot tell"
+            return said + tail
+        where = (
+            f"; then at {one.median:.3g} FLOPs, {one.level:.0%} interval {one.lower:.3g} to "
+            f"{one.upper:.3g}"
+        )
+        if one.bracket is not None and one.kind == "observed":
+            return f"{said}{where}; observed between {one.bracket[0]:.3g} and {one.bracket[1]:.3g}"
+        return f"{said}{where}; extrapolated, not observed"
+
+    def _gain(self) -> str:
+        low, high = (
+            f"{self.gain.median[i]:.3g}x at {self.gain.flops[i]:.2g} FLOPs "
+            f"({self.gain.lower[i]:.3g} to {self.gain.upper[i]:.3g})"
+            for i in (0, -1)
+        )
+        return f"A needs {low} and {high} of the compute with which B reaches the same"
+
+    def _card(self) -> str:
+        rows = self.backtest.rows
+        if not rows:
+            return "no back-test: fewer than four rungs in common"
+        inside = sum(row.inside for row in rows)
+        ours, rank, known = self.backtest.signs()
+        text = f"back-test with top rungs hidden: {inside} of {len(rows)} intervals held"
+        if known:
+            text += f"; sign right in {ours} of {known}, by rank at the top in {rank}"
+        return text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain data."""
+        return {
+            "schema": SCHEMA,
+            "a": self.a,
+            "b": self.b,
+            "target_flops": self.target_flops,
+            "margin": self.margin,
+            "level": self.level,
+            "p_a": self.p_a,
+            "p_tie": self.p_tie,
+            "p_b": self.p_b,
+            "difference": asdict(self.difference),
+            "verdict": self.verdict,
+            "why": self.why,
+            "crossover": self.crossover.to_dict(),
+            "gain": self.gain.to_dict(),
+            "backtest": self.backtest.to_dict(),
+            "findings": [one.to_dict() for one in self.findings],
+            "power": self.power.to_dict(),
+            "scale_up": self.scale_up,
+            "rungs": list(self.rungs),
+            "runs": list(self.runs),
+            "common": self.common,
+            "paired": self.paired,
+            "noise": self.noise,
+            "correlation": self.correlation,
+            "misfit": self.misfit,
+            "weights": self.weights,
+            "replicates": self.replicates,
+            "seed": self.seed,
+            "synthetic": self.synthetic,
+        }

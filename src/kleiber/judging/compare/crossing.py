@@ -1,0 +1,126 @@
+"""Where two recipes swap order: how likely below the target, where, and whether it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import stdtr
+
+from kleiber.judging.compare.ladders import Ladders
+from kleiber.judging.compare.resample import Draws
+from kleiber.laws.base import Array
+
+Kind = Literal["observed", "extrapolated", "none"]
+CALLED = 0.5  # probability above which a crossing is called
+SURE = 0.9
+LEVEL = 0.9
+PLACES = 161  # of the grid of compute on which signs are read
+LEAST_DRAWS = 20  # that cross, for an interval
+ALPHA = 0.05  # of the sign tests of rungs, all together
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """P(the recipes swap order between the smallest rung and the target), and where (FLOPs).
+
+    The interval is given that they cross; NaN where hardly a replicate does. ``kind`` is
+    "observed" where rungs on both sides have opposite signs beyond chance, "none" where a
+    crossing is less likely than not. ``said`` keeps "they do not cross" apart from "cannot
+    tell". ``bracket`` holds the rungs on either side of an observed one.
+    """
+
+    probability: float
+    lower: float
+    median: float
+    upper: float
+    kind: Kind
+    said: Literal["they cross", "they do not cross", "cannot tell"]
+    bracket: tuple[float, float] | None
+    level: float = LEVEL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the crossover as plain data."""
+        return asdict(self)
+
+
+def crossover(draws: Draws, target: float) -> Crossover:
+    """Return the last swap of order below the target over all replicates."""
+    data = draws.data
+    least = float(max(data.flops[data.arm == side].min() for side in (0.5, -0.5)))
+    if least >= target:  # a single run at the target: the ladder's own span is where they may swap
+        least = float(data.flops.min())
+    places = np.log(least) + np.log(target / least) * np.arange(PLACES) / (PLACES - 1)
+    where = last_swap(places, draws.difference(np.exp(places)))
+    swapped = np.isfinite(where)
+    share = float(swapped.mean())
+    seen = bracket(data, target)
+    tail = 0.5 - 0.5 * LEVEL
+    low, mid, high = (
+        np.exp(np.quantile(where[swapped], (tail, 0.5, 1.0 - tail)))
+        if swapped.sum() >= LEAST_DRAWS
+        else (np.nan, np.nan, np.nan)
+    )
+    kind: Kind = "none"
+    if share > CALLED:
+        kind = "observed" if seen is not None else "extrapolated"
+    return Crossover(
+        probability=share,
+        lower=float(low),
+        median=float(mid),
+        upper=float(high),
+        kind=kind,
+        said=(
+            "they cross"
+            if share >= SURE
+            else "they do not cross"
+            if share <= 1.0 - SURE
+            else "cannot tell"
+        ),
+        bracket=seen,
+    )
+
+
+def last_swap(places: Array, difference: Array) -> Array:
+    """Return the last place where a difference (B, n) changes sign, NaN where it never does."""
+    swaps = np.sign(difference[:, 1:]) * np.sign(difference[:, :-1]) < 0
+    found = swaps.any(axis=1)
+    last = swaps.shape[1] - 1 - np.argmax(swaps[:, ::-1], axis=1)
+    row = np.arange(len(difference))
+    before, after = difference[row, last], difference[row, last + 1]
+    part = before / np.where(found, before - after, 1.0)
+    return np.where(found, places[last] + part * (places[last + 1] - places[last]), np.nan)
+
+
+def bracket(data: Ladders, target: float) -> tuple[float, float] | None:
+    """Return the computes of the rungs on either side of an observed swap of order.
+
+    Every common rung's difference is tested against zero (two-sided t), by Holm over rungs; a
+    swap is observed between the last rung of one sign and the next of the other.
+    """
+    if len(data.pairs) < 2:
+        return None
+    flops, apart, error = data.differences()
+    order = np.argsort(flops)
+    flops, apart, error = flops[order], apart[order], error[order]
+    free = data.df if data.measured else max(len(data) - 6, 2)
+    chance = 2.0 * stdtr(free, -np.abs(apart) / error)
+    sign = np.where(holm(chance), np.sign(apart), 0.0)
+    told = np.flatnonzero(sign)
+    told = told[flops[told] <= target]
+    swaps = [(i, j) for i, j in pairwise(told.tolist()) if sign[i] != sign[j]]
+    if not swaps:
+        return None
+    i, j = swaps[-1]
+    return float(flops[i]), float(flops[j])
+
+
+def holm(chance: Array, alpha: float = ALPHA) -> Array:
+    """Return which p-values (n,) are significant together (Holm 1979)."""
+    order = np.argsort(chance)
+    passed = chance[order] <= alpha / (len(chance) - np.arange(len(chance)))
+    found = np.zeros(len(chance), dtype=bool)
+    found[order[: len(chance) if passed.all() else int(np.argmin(passed))]] = True
+    return found

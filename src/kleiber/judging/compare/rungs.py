@@ -1,0 +1,300 @@
+"""The arms of a comparison: each recipe's final losses at its rungs of compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from kleiber.errors import ColumnError, UnitError, UsageError, ValuesError
+from kleiber.laws.base import Array
+from kleiber.runs import Runs
+from kleiber.runs.notes import listing
+from kleiber.units import flops_6nd
+
+SAME = 1.05  # computes within this factor are of one rung
+NEAREST = 5  # designs around the lowest of a budget that its parabola goes through
+LEAST_NEAR = 4
+Convention = Literal["measured", "6ND"]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One recipe at one compute (FLOPs): final losses (nats), and the seed of each, "" unknown.
+
+    ``designs`` is how many sizes were tried at this compute; above 1 the loss is the bottom of
+    the parabola through the best of them, and the only one.
+    """
+
+    flops: float
+    losses: tuple[float, ...]
+    seeds: tuple[str, ...]
+    params: float
+    tokens: float
+    designs: int = 1
+
+    @property
+    def mean(self) -> float:
+        """The mean final loss."""
+        return float(np.mean(self.losses))
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One recipe: its name and its rungs in the order of compute.
+
+    ``unfinished`` and ``bad`` are runs left out, because no final point or no finite loss is known.
+    """
+
+    name: str
+    rungs: tuple[Rung, ...]
+    convention: Convention
+    table: Runs = field(repr=False)
+    unfinished: tuple[str, ...] = ()
+
+    @property
+    def flops(self) -> Array:
+        """Compute of each rung."""
+        return np.array([rung.flops for rung in self.rungs])
+
+    @property
+    def top(self) -> float:
+        """The largest compute that was trained."""
+        return self.rungs[-1].flops
+
+
+def arms_of(a: object, b: object = None, recipes: tuple[str, str] | None = None) -> tuple[Arm, Arm]:
+    """Return the two arms: of two sources, or of two recipes in one table.
+
+    Raises
+    ------
+    UsageError
+        For one table of fewer or more than two recipes, none of them chosen.
+    UnitError
+        For losses in two units, or on two validation sets.
+    ValuesError
+        For two ladders whose computes do not overlap, and for two single runs.
+    """
+    tables = _two_tables(a, b, recipes)
+    _same_loss([table for _, table in tables])
+    measured = all("flops" in table.frame.columns for _, table in tables)
+    first, second = (_arm(name, table, measured=measured) for name, table in tables)
+    _overlap(first, second)
+    return first, second
+
+
+def _two_tables(a: object, b: object, recipes: tuple[str, str] | None) -> list[tuple[str, Runs]]:
+    """Return the name and the runs of each arm."""
+    table = Runs.read(a)
+    if b is not None:
+        other = Runs.read(b)
+        if recipes is not None:
+            chosen = [(recipes[0], table), (recipes[1], other)]
+            return [(name, one.select(recipe=name)) for name, one in chosen]
+        names = [_name(table), _name(other)]
+        if names[0] == names[1]:
+            names = [_source(table), _source(other)]
+        if names[0] == names[1]:
+            names = ["A", "B"]
+        return list(zip(names, (table, other), strict=True))
+    chosen = recipes or table.recipes
+    if len(chosen) != 2:
+        found = f"{len(table.recipes)} ({listing(table.recipes)})" if table.recipes else "none"
+        raise UsageError(
+            f"A comparison is of two recipes, and the column recipe of {table.source} holds "
+            f"{found}.",
+            remedy="Give a second table, or name two of its recipes with recipes=(…) "
+            "(--recipes A,B).",
+        )
+    if chosen[0] == chosen[1]:
+        raise UsageError(
+            f"Recipe '{chosen[0]}' is named twice.", remedy="Name two (--recipes A,B)."
+        )
+    return [(name, table.select(recipe=name)) for name in chosen]
+
+
+def _name(table: Runs) -> str:
+    """Return what a table's one recipe is called: by its column, else by its source."""
+    return table.recipes[0] if len(table.recipes) == 1 else _source(table)
+
+
+def _source(table: Runs) -> str:
+    return PurePath(table.source).stem or table.source
+
+
+def _same_loss(tables: list[Runs]) -> None:
+    """Refuse losses that do not mean the same."""
+    units = [str(table.unit) for table in tables]
+    if units[0] != units[1]:
+        raise UnitError(
+            f"A's losses are in {units[0]} and B's in {units[1]}: a difference of a few "
+            "thousandths of a nat is lost where the two were not measured alike.",
+            remedy="Measure both in one unit, and say it with --unit.",
+        )
+    sets = [_validation(table) for table in tables]
+    if sets[0] and sets[1] and sets[0] != sets[1]:
+        raise UnitError(
+            f"A's losses are on {listing(sets[0])} and B's on {listing(sets[1])}: losses on two "
+            "validation sets cannot be compared.",
+            remedy="Evaluate both recipes on one set, or keep its rows with --where valset=NAME.",
+        )
+
+
+def _validation(table: Runs) -> tuple[str, ...]:
+    """Return the validation sets that a table names."""
+    if "validation_set" not in table.frame.columns:
+        return ()
+    return tuple(table.frame["validation_set"].drop_nulls().unique().sort().to_list())
+
+
+def _arm(name: str, table: Runs, *, measured: bool) -> Arm:
+    """Return a recipe's rungs."""
+    if len(_validation(table)) > 1:
+        raise UnitError(
+            f"The losses of {name} are on several validation sets ({listing(_validation(table))}).",
+            remedy="Keep the rows of one with --where valset=NAME.",
+        )
+    finals = table.frame.filter(pl.col("final"))
+    ended = set(finals["run"].to_list())
+    runs = table.frame["run"].unique(maintain_order=True).to_list()
+    if not finals.height:
+        raise ValuesError(
+            f"No run of {name} has ended, and recipes are compared by final losses: mid-run "
+            "orders change while a learning rate decays.",
+            remedy="Wait for the ends, or mark the rows that are one (--columns final=NAME).",
+        )
+    params, tokens = (finals[column].to_numpy() for column in ("params", "tokens"))
+    flops = np.array(flops_6nd(params, tokens))
+    if measured:
+        known = finals["flops"].cast(pl.Float64).to_numpy()
+        unknown = ~(np.isfinite(known) & (known > 0))
+        if unknown.any():
+            raise ColumnError(
+                f"{int(unknown.sum())} of {len(known)} finals of {name} have no flops, where "
+                "others have.",
+                remedy="Fill the column in for every run, or drop it from both tables.",
+            )
+        flops = known
+    loss = finals["loss"].to_numpy()
+    seeds = (
+        [value or "" for value in finals["seed"].to_list()]
+        if "seed" in finals.columns
+        else [""] * len(loss)
+    )
+    rungs = [
+        _rung(flops[rows], loss[rows], params[rows], tokens[rows], [seeds[i] for i in rows])
+        for rows in _grouped(flops)
+    ]
+    return Arm(
+        name=name,
+        rungs=tuple(rungs),
+        convention="measured" if measured else "6ND",
+        table=table,
+        unfinished=tuple(run for run in runs if run not in ended),
+    )
+
+
+def _grouped(flops: Array) -> list[NDArray[np.intp]]:
+    """Return the rows of each rung: computes that lie within a small factor of each other."""
+    order = np.argsort(flops, kind="stable")
+    steps = np.diff(np.log(flops[order])) > np.log(SAME)
+    return np.split(order, np.flatnonzero(steps) + 1)
+
+
+def _rung(flops: Array, loss: Array, params: Array, tokens: Array, seeds: list[str]) -> Rung:
+    """Return one rung; several sizes at one compute become the best of them."""
+    at = float(np.exp(np.log(flops).mean()))
+    if np.ptp(np.log(params)) < np.log(SAME):
+        order = sorted(range(len(loss)), key=lambda i: seeds[i])
+        return Rung(
+            flops=at,
+            losses=tuple(float(loss[i]) for i in order),
+            seeds=tuple(seeds[i] for i in order),
+            params=float(np.mean(params)),
+            tokens=float(np.mean(tokens)),
+        )
+    best, size = lowest(np.log(params), loss)
+    return Rung(
+        flops=at,
+        losses=(best,),
+        seeds=("",),
+        params=float(np.exp(size)),
+        tokens=at / (6.0 * float(np.exp(size))),
+        designs=len(np.unique(params)),
+    )
+
+
+def lowest(size: Array, loss: Array) -> tuple[float, float]:
+    """Return the lowest loss over log sizes (n,), and where: a parabola about the best designs.
+
+    The parabola goes through the five designs nearest to the lowest, which levels the noise of
+    a single best; where they are too few, or have no bottom among them, it is the lowest.
+    """
+    best = int(np.argmin(loss))
+    near = np.argsort(np.abs(size - size[best]), kind="stable")[:NEAREST]
+    if len(np.unique(size[near])) >= LEAST_NEAR:
+        x = size[near] - size[best]
+        curve, slope, level = np.linalg.lstsq(np.vander(x, 3), loss[near], rcond=None)[0].tolist()
+        bottom = -slope / (2.0 * curve) if curve > 0 else np.inf
+        if x.min() <= bottom <= x.max():
+            return float(level - slope**2 / (4.0 * curve)), float(size[best] + bottom)
+    return float(loss[best]), float(size[best])
+
+
+def _overlap(first: Arm, second: Arm) -> None:
+    """Refuse two ladders that share no compute, and two single runs."""
+    single = [len(arm.rungs) == 1 for arm in (first, second)]
+    if all(single):
+        raise ValuesError(
+            f"{first.name} and {second.name} have one rung each: a single compute says nothing "
+            "of another.",
+            remedy="Train a ladder of at least one of them: 5 rungs over 2 decades of compute.",
+        )
+    if any(single):
+        ladder = first if single[1] else second
+        if len(ladder.rungs) < 3:
+            raise ValuesError(
+                f"{ladder.name} has {len(ladder.rungs)} rungs, and a curve through them needs 3.",
+                remedy="Train more rungs of it.",
+            )
+        return
+    low = max(arm.flops[0] for arm in (first, second)) / SAME
+    high = min(arm.top for arm in (first, second)) * SAME
+    if low > high:
+        spans = [f"{arm.flops[0]:.3g} to {arm.top:.3g}" for arm in (first, second)]
+        raise ValuesError(
+            f"The computes do not overlap: {first.name} has {spans[0]} FLOPs, {second.name} "
+            f"{spans[1]}. Where both were never trained, nothing says which is better.",
+            remedy="Train rungs of both at the same computes.",
+        )
+    for arm in (first, second):
+        inside = (arm.flops >= low) & (arm.flops <= high)
+        if not inside.any():
+            raise ValuesError(
+                f"No rung of {arm.name} lies where the other was trained, {low:.3g} to "
+                f"{high:.3g} FLOPs.",
+                remedy="Train rungs of both at the same computes.",
+            )
+
+
+def matched(first: Arm, second: Arm) -> list[tuple[int, int]]:
+    """Return the index pairs of rungs that both arms have at the same compute."""
+    pairs: list[tuple[int, int]] = []
+    for i, flops in enumerate(first.flops):
+        gaps = np.abs(np.log(second.flops / flops))
+        j = int(np.argmin(gaps))
+        if gaps[j] <= np.log(SAME):
+            pairs.append((i, j))
+    return pairs
+
+
+def by_seed(rung: Rung) -> Mapping[str, float]:
+    """Return loss by seed where every run's is known and none is there twice, else nothing."""
+    if "" in rung.seeds or len({*rung.seeds}) < len(rung.seeds):
+        return {}
+    return dict(zip(rung.seeds, rung.losses, strict=True))
