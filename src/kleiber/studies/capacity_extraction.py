@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from kleiber.launching import Trainer, train_cells
+from kleiber.studies.capacity.ratios import paired_ratio
 from kleiber.studies.table import Table
 
 if TYPE_CHECKING:
     from kleiber.knowledge.cell import Cell
 
-PRESET, SEEDS, LEVEL = "bios-mini", 3, 0.95
+PRESET, SEEDS = "bios-mini", 3
 EXPOSURES = (200, 400)
 ARMS = {"fresh": "bioS", "one text": "bioS-simple"}
 POOLS = {
@@ -137,32 +137,24 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for exposures, tuning in itertools.product(EXPOSURES, TUNINGS):
         here = [row for row in rows if (row["exposures"], row["tuned"]) == (exposures, tuning)]
         fresh, one = ([row for row in here if row["texts"] == arm] for arm in ARMS)
-        apart = [a["held out"] - b["held out"] for a, b in zip(fresh, one, strict=True)]
-        low, high = interval(apart)
-        shown = "shown" if low > 0 else "opposite" if high < 0 else "not shown"
+        over, under = ([row["held out"] for row in arm] for arm in (fresh, one))
+        ratio = paired_ratio(over, under)
+        low, high = ratio.range
+        shown = "shown" if low > 1 else "opposite" if high < 1 else "not shown"
         said.append(
             f"{exposures:,} exposures, tuned {tuning}: of people held out, "
-            f"{_mean(fresh, 'held out'):.1%} of answers are right where texts were written anew, "
-            f"and {_mean(one, 'held out'):.1%} where each person had one text; any one answer for "
-            f"all gets at most {_mean(fresh, 'chance'):.1%}. The difference is "
-            f"{np.mean(apart):.1%} [{low:.1%}, {high:.1%}] ({LEVEL:.0%} t interval, {len(apart)} "
-            f"seeds paired): the published contrast is {shown}."
+            f"{_spread(fresh, 'held out')} of answers are right where texts were written anew, and "
+            f"{_spread(one, 'held out')} where each person had one text; any one answer for all "
+            f"gets at most {_spread(fresh, 'chance')}. The ratio, paired by seed, is {ratio}: the "
+            f"published contrast is {shown}."
         )
     fresh, one = ([row for row in rows if row["texts"] == arm] for arm in ARMS)
     said.append(
-        f"It is not for want of memory: of the same people's texts, at least "
-        f"{min(row['in their texts'] for row in one):.1%} of values are completed in the arm of "
-        f"one text, {min(row['in their texts'] for row in fresh):.1%} to "
-        f"{max(row['in their texts'] for row in fresh):.1%} in the other."
+        "It is not for want of memory: of the same people's texts, "
+        f"{_spread(one, 'in their texts')} of values are completed in the arm of one text, "
+        f"{_spread(fresh, 'in their texts')} in the other."
     )
     return said
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the bounds of a mean by Student's t."""
-    error = float(np.std(values, ddof=1)) / len(values) ** 0.5
-    reach = float(stats.t.ppf(0.5 + LEVEL / 2, len(values) - 1)) * error
-    return float(np.mean(values)) - reach, float(np.mean(values)) + reach
 
 
 def notes(
@@ -186,5 +178,7 @@ def notes(
     )
 
 
-def _mean(rows: Sequence[Mapping[str, Any]], column: str) -> float:
-    return float(np.mean([row[column] for row in rows]))
+def _spread(rows: Sequence[Mapping[str, Any]], column: str) -> str:
+    """Return the mean of a share and the least and the most of it."""
+    shares = [row[column] for row in rows]
+    return f"{np.mean(shares):.1%} ({min(shares):.1%} to {max(shares):.1%})"
