@@ -29,6 +29,7 @@ VERBS = {
     "isoflop": "Find the best size at every budget by parabolas, and their bias.",
     "plan": "Choose the runs to train so that a target is predicted best.",
     "choose": "Choose between laws by sizes they had not seen, and predict by them all.",
+    "compare": "Say which of two recipes wins at a target, and with what probability.",
     "backtest": "Hide a size, predict it from every part of the rest, and compare.",
     "report": "Write a fit as one page that needs no network.",
     "know": "Measure how many bits of knowledge models store.",

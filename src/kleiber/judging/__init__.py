@@ -6,6 +6,7 @@ from kleiber.judging.backtest import Backtest, Outcome, backtest
 from kleiber.judging.capacity import Plateau, fit_plateau, fit_plateaus
 from kleiber.judging.cells import Cell, Cut
 from kleiber.judging.choice import Averaged, Choice, choose
+from kleiber.judging.compare import Comparison, compare
 from kleiber.judging.finding import Finding
 from kleiber.judging.findings import CHECKS, check
 from kleiber.judging.forecast import Forecast, forecast
@@ -17,6 +18,7 @@ __all__ = [
     "Backtest",
     "Cell",
     "Choice",
+    "Comparison",
     "Cut",
     "Finding",
     "Forecast",
@@ -26,6 +28,7 @@ __all__ = [
     "backtest",
     "check",
     "choose",
+    "compare",
     "fit_plateau",
     "fit_plateaus",
     "forecast",

@@ -43,7 +43,8 @@ class Power:
             f"{self.sd:.4f} nats ({known})"
         ]
         for row in zip(self.differences, self.seeds, self.paired, strict=True):
-            lines.append("  {:.4f} nats: {} unpaired, {} paired".format(*row))
+            paired = f", {row[2]} where seeds are paired" if self.correlation else ""
+            lines.append(f"  {row[0]:.4f} nats: {row[1]}{paired}")
         return "\n".join(lines)
 
 

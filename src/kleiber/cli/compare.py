@@ -1,0 +1,120 @@
+"""kleiber compare: which of two recipes wins at the target, and with what probability."""
+
+from __future__ import annotations
+
+from kleiber.cli.options import Files, Reading, count
+from kleiber.cli.output import command, findings_text, print_json, say_notes
+
+
+def compare(
+    files: Files,
+    /,
+    *,
+    target_flops: str | None = None,
+    target_params: str | None = None,
+    target_tokens: str | None = None,
+    margin: float = 0.003,
+    recipes: str | None = None,
+    level: float = 0.9,
+    replicates: int = 2000,
+    seed: int = 0,
+    power: bool = False,
+    reading: Reading | None = None,
+    json: bool = False,
+) -> None:
+    """Say which of two recipes wins at a target compute, where they cross, and how sure that is.
+
+    Give a table or a folder of each recipe, or one table with a column recipe. One of the two may
+    be a single run at scale.
+
+    Parameters
+    ----------
+    target_flops
+        Training compute to compare at, such as 1e21.
+    target_params
+        Instead of it, a size: compute is 6 x params x tokens.
+    target_tokens
+        Tokens for --target-params.
+    margin
+        Nats by which a recipe must be ahead to count as better.
+    recipes
+        Which two of the recipes in the tables, such as dclm,nemotron.
+    level
+        Probability that the intervals cover.
+    replicates
+        Resamples behind every probability.
+    seed
+        Seed of the resamples.
+    power
+        Also print how many seeds an arm needs to see a difference, from the measured noise.
+    json
+        Print one JSON object instead of text.
+    """
+    from kleiber.errors import UsageError
+    from kleiber.judging import compare as run
+
+    if len(files) > 2:
+        raise UsageError(
+            f"A comparison is of two tables, or of one with a column recipe; {len(files)} are "
+            "given.",
+            remedy="Join each recipe's files first, or use a pattern in quotes ('a/*.csv').",
+        )
+    if seed < 0:
+        raise UsageError(f"--seed got {seed}.", remedy="A seed is 0 or more.")
+    asked = reading or Reading()
+    tables = [asked.read([file]) for file in files]
+    found = run(
+        *tables,
+        target_flops=_target(target_flops, target_params, target_tokens),
+        margin=margin,
+        recipes=_two(recipes),
+        level=level,
+        replicates=replicates,
+        seed=seed,
+    )
+    if json:
+        print_json({**found.to_dict(), "command": command()})
+        return
+    for table in tables:
+        say_notes(table)
+    print(found.text())
+    if power:
+        print("  " + found.power.text().replace("\n", "\n  "))
+    for label, text in findings_text(found.findings):
+        print(f"  {label}: {text}")
+    if found.synthetic:
+        print("  SYNTHETIC DATA: generated from a known law, no model was trained")
+    print(f"\n  again      {command()}")
+
+
+def _target(flops: str | None, params: str | None, tokens: str | None) -> float:
+    """Return the target's compute; UsageError where it is not said, or said twice."""
+    from kleiber.errors import UsageError
+    from kleiber.units import flops_6nd
+
+    by_size = params is not None and tokens is not None
+    if (flops is not None) == by_size or (flops is not None and (params or tokens)):
+        raise UsageError(
+            "The target's compute is not said, or said twice.",
+            remedy="Write --target-flops 1e21, or --target-params 7B --target-tokens 140B.",
+        )
+    if flops is not None:
+        return count(flops, "--target-flops", "1e21")
+    assert params is not None and tokens is not None
+    size = count(params, "--target-params", "7B")
+    return flops_6nd(size, count(tokens, "--target-tokens", "140B"))
+
+
+def _two(recipes: str | None) -> tuple[str, str] | None:
+    """Return the two names of --recipes."""
+    from kleiber.errors import UsageError
+
+    if recipes is None:
+        return None
+    names = [name.strip() for name in recipes.split(",")]
+    if len(names) != 2 or not all(names):
+        raise UsageError(
+            f"--recipes got '{recipes}', expected two names.",
+            remedy="Write for example --recipes dclm,nemotron.",
+        )
+    return names[0], names[1]
