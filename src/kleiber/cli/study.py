@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from kleiber.cli.pricing import Pricing
+from kleiber.cli.twelve import FOLDER, Twelve, draw, report, twelve
+
 if TYPE_CHECKING:
     from kleiber.studies.table import Book, Table
 
@@ -30,10 +33,8 @@ def study(
     as_published: bool = False,
     repeats: int | None = None,
     seed: int = 0,
-    result: int | None = None,
-    all: Annotated[bool, Parameter(name="--all", negative="")] = False,
-    preset: str = "cpu",
-    jobs: int | None = None,
+    results: Twelve | None = None,
+    pricing: Pricing | None = None,
     json: bool = False,
 ) -> None:
     """Re-make a result on real or simulated runs and print its table; no name lists them.
@@ -52,14 +53,6 @@ def study(
         Repeats of a simulated study [default: 500; 100 for findings].
     seed
         Seed of a simulated study.
-    result
-        Of capacity: the number of the result to train, compare and judge, 1 to 12.
-    all
-        Of capacity: all twelve, one after another, and a report of them.
-    preset
-        Of capacity: the scale of the runs.
-    jobs
-        Of capacity: trainings at once [default: one a core].
     json
         Print one JSON object instead of text.
     """
@@ -80,14 +73,15 @@ def study(
             f"--as-published is of the study 'guide', and '{name}' was asked for.",
             remedy="Leave it out, or write kleiber study guide --as-published.",
         )
-    if name != RESULTS and (result is not None or all or jobs is not None or preset != "cpu"):
+    asked, rates = results or Twelve(), pricing or Pricing()
+    if name != RESULTS and (asked != Twelve() or rates != Pricing()):
         raise UsageError(
-            f"--result, --all, --preset and --jobs are of the study '{RESULTS}', and '{name}' was "
-            "asked for.",
+            "--result, --all, --preset, --device, --jobs and prices are of the study "
+            f"'{RESULTS}', and '{name}' was asked for.",
             remedy=f"Leave them out, or write kleiber study {RESULTS} --result 8.",
         )
     table = (
-        _results(result, all, preset, Path(data or "kleiber-results"), out, jobs)
+        twelve(asked, Path(data or FOLDER), Path(out) if out else None, rates)
         if name == RESULTS
         else _trained(name, data)
         if name in TRAINED
@@ -97,8 +91,11 @@ def study(
     )
     if out:  # before the table is printed: a reader that leaves early loses nothing
         say(f"wrote {table.write(Path(out))}")
-        if name == RESULTS and not all:
-            say(f"wrote {_report(Path(out), preset).write(Path(out))}")
+        side_by_side = report(Path(out), asked.preset) if name == RESULTS else None
+        if side_by_side is not None and not asked.all:
+            say(f"wrote {side_by_side.write(Path(out))}")
+        if "compared" in table.extra:
+            say(f"drew {draw(table, Path(out))}")
         for drawn in _draw(name, table.extra, Path(out) / name):
             say(f"drew {drawn}")
     if json:
@@ -142,41 +139,6 @@ def _trained(name: str, data: str | None) -> Table:
     from kleiber.studies.capacity_curve import run as train_grid
 
     return train_grid(folder, preset=preset, train=train_cells)
-
-
-def _results(
-    number: int | None, every: bool, preset: str, folder: Path, out: str | None, jobs: int | None
-) -> Table:
-    """Make one result of knowledge capacity, or all of them and their report."""
-    from functools import partial
-
-    from kleiber.cli.know.watch import train_cells
-    from kleiber.cli.output import say
-    from kleiber.errors import UsageError
-    from kleiber.studies.capacity import NUMBERS, check_preset, declared
-    from kleiber.studies.capacity.study import run
-
-    if every == (number is not None):
-        raise UsageError(
-            "--result and --all are both given; one is expected."
-            if every
-            else "No result is named, of the twelve that there are.",
-            remedy="Write kleiber study capacity --result 8, or --all.",
-        )
-    check_preset(preset)
-    make = partial(run, folder=folder, preset=preset, jobs=jobs, train=train_cells)
-    if number is not None:
-        return make(declared(number))
-    tables = Path(out) if out else folder / "tables"
-    for each in NUMBERS:
-        say(f"wrote {make(declared(each)).write(tables)}")
-    return _report(tables, preset)
-
-
-def _report(folder: Path, preset: str) -> Table:
-    from kleiber.studies.capacity.report import report
-
-    return report(folder, preset=preset)
 
 
 def _of_runs(name: str, data: str | None, as_published: bool) -> Table | Book:

@@ -22,18 +22,26 @@ class Ratio:
     """A geometric mean of paired ratios, its interval, and the spread of their logarithms."""
 
     value: float
-    lower: float
+    lower: float  # NaN, as are upper and spread, of one seed
     upper: float
     seeds: int
     spread: float  # standard deviation of the logarithms, nats
     level: float = LEVEL
     floored: str = ""  # "over", "under" or "both": stored less than FLOOR, counted as FLOOR
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Return the interval, or the value twice where there is none."""
+        unknown = math.isnan(self.spread)
+        return (self.value, self.value) if unknown else (self.lower, self.upper)
+
     def seeds_to_settle(self, bound: float) -> int | None:
         """Return how many seeds of this spread put the bound outside the interval; None: no number.
 
         As if mean and spread stayed what they are.
         """
+        if math.isnan(self.spread):
+            return None
         away = abs(math.log(self.value / bound))
         for seeds in range(2, MOST_SEEDS):
             if _half(self.spread, seeds, self.level) < away:
@@ -42,6 +50,8 @@ class Ratio:
 
     def __str__(self) -> str:
         """Say the ratio with its interval and level."""
+        if math.isnan(self.spread):
+            return f"{self.value:.3g} (one seed, no interval)"
         return (
             f"{self.value:.3g} ({self.level:.0%} interval {self.lower:.3g} to {self.upper:.3g}, "
             f"{self.seeds} seeds)"
@@ -54,18 +64,20 @@ def paired_ratio(
     """Return the ratio of what two arms store, seed by seed, or of an arm to a number.
 
     ``exp(mean ± t s / sqrt(n))`` of the n differences of logarithms; t of n - 1 degrees of freedom.
+    One pair has a ratio and no interval.
     """
     if isinstance(under, int | float):
         under = [float(under)] * len(over)
-    if len(over) != len(under) or len(over) < 2:
+    if len(over) != len(under) or not over:
         raise InputError(
-            f"{len(over)} values against {len(under)}: a ratio needs pairs, two at least.",
+            f"{len(over)} values against {len(under)}: a ratio needs pairs.",
             remedy="Train the same seeds of both arms.",
         )
     pairs = np.array([over, under], dtype=float)
     logs = np.log(np.maximum(pairs, FLOOR))
     each = logs[0] - logs[1]
-    mean, spread = float(each.mean()), float(each.std(ddof=1))
+    mean = float(each.mean())
+    spread = float(each.std(ddof=1)) if len(each) > 1 else math.nan
     half = _half(spread, len(each), level)
     return Ratio(
         value=math.exp(mean),

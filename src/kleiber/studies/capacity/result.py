@@ -47,17 +47,21 @@ class Compare:
     most: float | None = None
 
     def verdict(self, found: Ratio) -> str:
-        """Return whether the whole interval lies where it should, or against it."""
+        """Return whether the whole interval lies where it should, or against it.
+
+        Of one seed there is no interval, and the ratio itself is held against the bounds.
+        """
         if found.floored == "both":  # of two that store nothing there is no ratio
             return NOT_SHOWN
-        enough = self.least is None or found.lower > self.least
-        if enough and (self.most is None or found.upper < self.most):
+        lower, upper = found.range
+        enough = self.least is None or lower > self.least
+        if enough and (self.most is None or upper < self.most):
             return SHOWN
         one_side = self.least is None or self.most is None
         least = self.least if self.least is None or not one_side else min(self.least, 1.0)
         most = self.most if self.most is None or not one_side else max(self.most, 1.0)
-        below = least is not None and found.upper < least
-        above = most is not None and found.lower > most
+        below = least is not None and upper < least
+        above = most is not None and lower > most
         return OPPOSITE if below or above else NOT_SHOWN
 
     @property
@@ -96,6 +100,7 @@ class Result:
     published: str
     arms: Sequence[Arm]
     compare: Sequence[Compare]
+    seeds: int = SEEDS
     low: Low | None = None
     notes: Sequence[str] = ()
 

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from kleiber.studies.capacity.cells import high
 from kleiber.studies.capacity.result import Arm, Compare, Result
+from kleiber.studies.capacity.scale import Scale
 
-RESULT = Result(
-    number=1,
-    title="1000 exposures store about 2 bits per parameter, whatever the shape",
-    published="R of 2 or more at the peak, at most 2.3, and depth does not matter from 2 layers on",
-    arms=(
-        Arm(name="width 16", cell=high(420)),
-        Arm(name="width 24", cell=high(870, 24)),
-        Arm(name="width 32", cell=high(1500, 32)),
-        Arm(name="width 32, over-filled", cell=high(2000, 32)),
-        Arm(name="3 layers", cell=high(420, layers=3), equal="width 16"),
-        Arm(name="4 layers", cell=high(420, layers=4), equal="width 16"),
-    ),
-    compare=(
-        Compare(over="width 32", under=2.0, least=0.9, published="2 or more"),
-        Compare(over="width 32, over-filled", under=2.3, most=1, published="at most 2.3"),
-        Compare(over="3 layers", under="width 16", least=0.8, most=1.25, published="the same"),
-        Compare(over="4 layers", under="width 16", least=0.8, most=1.25, published="the same"),
-    ),
-    notes=("Depth is compared at one number of parameters, about 7,760, at 2, 3 and 4 layers.",),
-)
+
+def declare(scale: Scale) -> Result:
+    """Declare result 1 at a scale; a size with a published value is held against that."""
+    compare: list[Compare] = []
+    if scale.peak is not None:
+        compare.append(Compare(over=scale.peak, under=2.0, least=0.9, published="2 or more"))
+    if scale.overfilled is not None:
+        compare.append(
+            Compare(over=scale.overfilled, under=2.3, most=1, published="at most 2.3"),
+        )
+    first = scale.sizes[0]
+    return Result(
+        number=1,
+        title="1000 exposures store about 2 bits per parameter, whatever the shape",
+        published=(
+            "R of 2 or more at the peak, at most 2.3, and depth does not matter from 2 layers on"
+        ),
+        seeds=scale.long_seeds,
+        arms=(
+            *(Arm(name=size.name, cell=size.cell) for size in scale.sizes),
+            *(
+                Arm(name=f"{layers} layers", cell=scale.high(layers=layers), equal=first.name)
+                for layers in scale.depths
+            ),
+        ),
+        compare=(
+            *compare,
+            *(
+                Compare(
+                    over=size.name, under=size.figure, least=0.95, most=1.05,
+                    published=f"{size.figure:.3g} bits per parameter in figure 1(a)",
+                )
+                for size in scale.sizes
+                if size.figure is not None
+            ),
+            *(
+                Compare(
+                    over=f"{layers} layers", under=first.name, least=0.8, most=1.25,
+                    published="the same",
+                )
+                for layers in scale.depths
+            ),
+        ),
+        notes=scale.notes.get(1, ()),
+    )  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kleiber.studies.capacity.cells import STRINGS, high
 from kleiber.studies.capacity.result import Arm, Compare, Result
+from kleiber.studies.capacity.scale import Scale
 
 FORMS = {
     "4 values of 2 chunks": {"K": 4, "C": 2},
@@ -12,19 +12,25 @@ FORMS = {
     "32 symbols": {"D": 32, "T": 32, "K": 10, "name_tokens": 4},
 }
 PLAIN = "8 values of pools of 64"
-RESULT = Result(
-    number=3,
-    title="The form of knowledge does not matter",
-    published="peak R of 2 or more for every K, C, D, L and T that was tried",
-    arms=(
-        Arm(name=PLAIN, cell=high(420)),
-        *(
-            Arm(name=name, cell=high(420, strings={**STRINGS, **form}), equal=PLAIN)
-            for name, form in FORMS.items()
+
+
+def declare(scale: Scale) -> Result:
+    """Declare result 3 at a scale."""
+    return Result(
+        number=3,
+        seeds=scale.long_seeds,
+        title="The form of knowledge does not matter",
+        published="peak R of 2 or more for every K, C, D, L and T that was tried",
+        arms=(
+            Arm(name=PLAIN, cell=scale.strings()),
+            *(
+                Arm(name=name, cell=scale.strings(**form), equal=PLAIN)
+                for name, form in FORMS.items()
+            ),
         ),
-    ),
-    compare=tuple(
-        Compare(over=name, under=PLAIN, least=0.8, most=1.25, published="about 1") for name in FORMS
-    ),
-    notes=("420 people over-fill every one of these models.",),
-)
+        compare=tuple(
+            Compare(over=name, under=PLAIN, least=0.8, most=1.25, published="about 1")
+            for name in FORMS
+        ),
+        notes=scale.notes.get(3, ()),
+    )

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from kleiber.studies.capacity.cells import low
 from kleiber.studies.capacity.result import Arm, Compare, Low, Result
+from kleiber.studies.capacity.scale import Scale
 
-RATES = (0.5, 1.0, 2.0)
 NAMES = ("gpt2-gated", "llama-tied", "llama-standard", "llama-gelu")
-RESULT = Result(
-    number=7,
-    title="At low exposure the gated MLP stores less than the standard one",
-    published="the gated MLP is the cause of 1.3; activation and norm biases make no difference",
-    arms=(
-        Arm(name="gpt2", cell=low(), low=True, rates=RATES),
-        *(
-            Arm(name=name, cell=low(architecture=name), equal="gpt2", low=True, rates=RATES)
-            for name in NAMES
+
+
+def declare(scale: Scale) -> Result:
+    """Declare result 7 at a scale."""
+    return Result(
+        number=7,
+        seeds=scale.seeds,
+        title="At low exposure the gated MLP stores less than the standard one",
+        published=(
+            "the gated MLP is the cause of 1.3; activation and norm biases make no difference"
         ),
-    ),
-    compare=(
-        Compare(over="gpt2", under="gpt2-gated", least=1, published="about 1.3"),
-        Compare(over="llama-standard", under="llama-tied", least=1, published="about 1.3"),
-        Compare(
-            over="llama-gelu", under="llama-standard", least=0.8, most=1.25, published="about 1"
+        arms=(
+            Arm(name="gpt2", cell=scale.low(), low=True, rates=scale.rates),
+            *(
+                Arm(
+                    name=name,
+                    cell=scale.low(architecture=name),
+                    equal="gpt2",
+                    low=True,
+                    rates=scale.rates,
+                )
+                for name in NAMES
+            ),
         ),
-    ),
-    low=Low(control=low()),
-)
+        compare=(
+            Compare(over="gpt2", under="gpt2-gated", least=1, published="about 1.3"),
+            Compare(over="llama-standard", under="llama-tied", least=1, published="about 1.3"),
+            Compare(
+                over="llama-gelu", under="llama-standard", least=0.8, most=1.25, published="about 1"
+            ),
+        ),
+        low=Low(control=scale.low(), exposures=scale.exposures),
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kleiber.errors import InputError
 from kleiber.launching import Trainer, train_cells
 from kleiber.studies.capacity.ratios import FLOOR, LEVEL, paired_ratio
-from kleiber.studies.capacity.result import NOT_SHOWN, OPPOSITE, SEEDS, SHOWN, Low, Result
+from kleiber.studies.capacity.result import NOT_SHOWN, OPPOSITE, SHOWN, Low, Result
 from kleiber.studies.capacity.trained import Found, Runs, Taught
 from kleiber.studies.table import Table
 
@@ -32,13 +34,36 @@ def run(
     folder: Path,
     *,
     preset: str = "cpu",
-    seeds: int = SEEDS,
+    seeds: int | None = None,
     jobs: int | None = None,
     train: Trainer = train_cells,
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda _: None,
 ) -> Table:
-    """Train what is not yet trained of a result in the folder, and return its table."""
-    runs = Runs(folder, train, jobs=jobs)
-    found = runs.lowest(result.low, seeds=seeds) if result.low is not None else None
+    """Train what is not yet trained of a result in the folder, and return its table.
+
+    Parameters
+    ----------
+    seeds
+        Seeds an arm [default: as many as the result declares].
+    train
+        What trains cells, on the device.
+    device
+        Where trained weights are rounded and measured.
+    say
+        Who is told, before anything starts, what is to train and about how long that takes.
+    """
+    seeds = seeds or result.seeds
+    runs = Runs(folder, train, jobs=jobs, device=device)
+    found = None
+    if result.low is not None:
+        first = Found(result.low.exposures[0], {}, enough=False)
+        _announce(runs, result, first, seeds, preset, say)
+        found = runs.lowest(result.low, seeds=seeds)
+        if found.exposures != first.exposures:
+            say(f"The clean control needs {found.exposures:g} exposures.")
+    if found is None or len(found.tried) > 1:
+        _announce(runs, result, found, seeds, preset, say)
     return tabulate(result, runs.taught(result, found, seeds=seeds), found, preset=preset)
 
 
@@ -50,7 +75,7 @@ def tabulate(
     verdict, reason = judged(compared)
     low = [] if found is None or result.low is None else [_low(found, result.low)]
     return Table(
-        name=f"capacity-result-{result.number:02}",
+        name=table_name(result.number, preset),
         title=f"Result {result.number}: {result.title}",
         command=f"kleiber study capacity --result {result.number} --preset {preset} --out results",
         columns=COLUMNS,
@@ -86,6 +111,46 @@ def tabulate(
     )
 
 
+def _announce(
+    runs: Runs,
+    result: Result,
+    found: Found | None,
+    seeds: int,
+    preset: str,
+    say: Callable[[str], None],
+) -> None:
+    """Say what is to train, and refuse to begin without the GPU that it is estimated for."""
+    estimate = runs.estimate(result, found, seeds=seeds)
+    low = "" if found is None else f" at {found.exposures:g} exposures"
+    say(f"Result {result.number}, preset {preset}{low}: {estimate}.")
+    if estimate.todo and runs.device != "cpu":
+        require_gpu(preset, runs.device)
+
+
+def require_gpu(preset: str, device: str) -> None:
+    """Raise InputError where there is no such GPU."""
+    from kleiber.training.extra import check_device, require
+
+    require()
+    try:
+        check_device(device)
+    except InputError as error:
+        raise InputError(
+            f"The preset {preset} trains on an NVIDIA GPU. {error.message}",
+            remedy="Run the same command where there is one, or take --preset cpu.",
+        ) from None
+
+
+def table_name(number: int, preset: str) -> str:
+    """Return the name of a result's table; those of the preset cpu go by the number alone."""
+    return f"capacity-result-{number:02}{suffix(preset)}"
+
+
+def suffix(preset: str) -> str:
+    """Return what tells a preset's tables from those of the preset cpu."""
+    return "" if preset == "cpu" else f"-{preset}"
+
+
 def comparisons(result: Result, taught: Sequence[Taught]) -> list[dict[str, Any]]:
     """Return every comparison with its ratio, its verdict and a sentence."""
     bits = {one.arm.name: one.bits for one in taught}
@@ -101,7 +166,7 @@ def comparisons(result: Result, taught: Sequence[Taught]) -> list[dict[str, Any]
             says += (
                 f" {AS_FLOOR[ratio.floored]} stores less than {FLOOR}, so {BOUND[ratio.floored]}."
             )
-        elif verdict == NOT_SHOWN:
+        elif verdict == NOT_SHOWN and ratio.seeds > 1:
             says += _settles(needed)
         rows.append(
             {
@@ -112,6 +177,8 @@ def comparisons(result: Result, taught: Sequence[Taught]) -> list[dict[str, Any]
                 "level": ratio.level,
                 "seeds": ratio.seeds,
                 "wanted": one.wanted,
+                "least": one.least,
+                "most": one.most,
                 "published": one.published,
                 "verdict": verdict,
                 "floored": ratio.floored,
@@ -129,13 +196,19 @@ def judged(compared: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
         held = [one for one in compared if one["verdict"] == verdict]
         if held:
             which = "; ".join(
-                f"{one['ratio']} is {one['value']:.3g} ({one['lower']:.3g} to {one['upper']:.3g}), "
-                f"{one['wanted']} was asked for"
-                for one in held
+                f"{one['ratio']} is {span(one)}, {one['wanted']} was asked for" for one in held
             )
             good = sum(one["verdict"] == SHOWN for one in compared)
             return verdict, f"{good} of {len(compared)} comparisons are shown; {which}."
-    return SHOWN, f"Every interval lies where it should, {len(compared)} of {len(compared)}."
+    what = "ratio, of one seed," if all(one.get("seeds") == 1 for one in compared) else "interval"
+    return SHOWN, f"Every {what} lies where it should, {len(compared)} of {len(compared)}."
+
+
+def span(one: Mapping[str, Any], more: str = "") -> str:
+    """Return a comparison's ratio with its interval, and what else is said of it."""
+    if one["lower"] is None or math.isnan(one["lower"]):
+        return f"{one['value']:.3g} (one seed)"
+    return f"{one['value']:.3g} ({one['lower']:.3g} to {one['upper']:.3g}{more})"
 
 
 def _settles(needed: Sequence[int | None]) -> str:
@@ -171,7 +244,7 @@ def _row(one: Taught) -> dict[str, Any]:
         "rate": one.rate,
         "seeds": len(bits),
         "R": float(bits.mean()),
-        "sd": float(bits.std(ddof=1)),
+        "sd": float(bits.std(ddof=1)) if len(bits) > 1 else math.nan,
         "strangers": float(np.mean([each["unseen"] for each in controls])),
         "untrained": float(np.mean([each["random"] for each in controls])),
     }

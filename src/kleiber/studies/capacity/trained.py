@@ -13,7 +13,8 @@ import numpy as np
 from kleiber.errors import InputError
 from kleiber.fitting.store import plain
 from kleiber.launching import Trainer
-from kleiber.studies.capacity.result import SEEDS, Arm, Low, Result
+from kleiber.studies.capacity.estimate import Estimate, estimate
+from kleiber.studies.capacity.result import Arm, Low, Result
 
 if TYPE_CHECKING:
     from kleiber.knowledge.cell import Cell
@@ -50,8 +51,10 @@ class Found:
 class Runs:
     """A folder of trained cells, with a trainer that fills it."""
 
-    def __init__(self, folder: Path, train: Trainer, *, jobs: int | None = None) -> None:
-        self.folder, self.train, self.jobs = folder, train, jobs
+    def __init__(
+        self, folder: Path, train: Trainer, *, jobs: int | None = None, device: str = "cpu"
+    ) -> None:
+        self.folder, self.train, self.jobs, self.device = folder, train, jobs, device
 
     def results(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
         """Return the cells' results, equal cells trained once, finished ones not again."""
@@ -76,16 +79,22 @@ class Runs:
                 continue
         return self.folder / f"{cell.name}-{record(cell)['fingerprint'][:8]}"
 
-    def taught(self, result: Result, found: Found | None, *, seeds: int = SEEDS) -> list[Taught]:
+    def estimate(self, result: Result, found: Found | None, *, seeds: int) -> Estimate:
+        """Return what is to train of a result at so many exposures, the search's runs included."""
+        from kleiber.training.machine import cores
+
+        cells = wanted(result, [_sized(arm, result, found) for arm in result.arms], seeds)
+        if result.low is not None and found is not None:
+            cells += _searched(result.low, found.exposures, seeds)
+        at_once = self.jobs or (cores() if self.device == "cpu" else 1)
+        places = [self.place(cell) for cell in cells]
+        return estimate(cells, places, device=self.device, at_once=at_once)
+
+    def taught(self, result: Result, found: Found | None, *, seeds: int) -> list[Taught]:
         """Train every arm at every rate and seed, and return each at its best rate."""
         sized = [_sized(arm, result, found) for arm in result.arms]
-        wanted = [
-            replace(at_rate(cell, rate), seed=seed)
-            for arm, (cell, _) in zip(result.arms, sized, strict=True)
-            for rate in arm.rates
-            for seed in range(seeds)
-        ]
-        rows = iter(zip(wanted, self.results(wanted), strict=True))
+        cells = wanted(result, sized, seeds)
+        rows = iter(zip(cells, self.results(cells), strict=True))
         done: list[Taught] = []
         for arm, (cell, off) in zip(result.arms, sized, strict=True):
             by_rate = {rate: [next(rows) for _ in range(seeds)] for rate in arm.rates}
@@ -102,12 +111,11 @@ class Runs:
             done.append(Taught(arm, cell, best, [row for _, row in by_rate[best]], tried, off))
         return done
 
-    def lowest(self, low: Low, *, seeds: int = SEEDS) -> Found:
+    def lowest(self, low: Low, *, seeds: int) -> Found:
         """Return the fewest exposures at which the control stores enough, the last if none does."""
         tried: dict[float, float] = {}
         for exposures in low.exposures:
-            cells = [replace(low.control, exposures=exposures, seed=seed) for seed in range(seeds)]
-            rows = self.results(cells)
+            rows = self.results(_searched(low, exposures, seeds))
             tried[exposures] = float(np.mean([row["bits_per_param"] for row in rows]))
             if tried[exposures] >= low.enough:
                 return Found(exposures, tried, enough=True)
@@ -129,10 +137,20 @@ class Runs:
             bits=[rounding["bits"]],
             weights=rounding.get("weights", "linear"),
         )
-        _, row = quantize_folder(RunFolder(self.place(cell)), asked)
+        _, row = quantize_folder(RunFolder(self.place(cell)), asked, device=self.device)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(plain(row)), encoding="utf-8")
         return {**before, **row}
+
+
+def wanted(result: Result, sized: Sequence[tuple[Cell, float | None]], seeds: int) -> list[Cell]:
+    """Return the cells of a result, arm by arm, rate by rate, seed by seed."""
+    return [
+        replace(at_rate(cell, rate), seed=seed)
+        for arm, (cell, _) in zip(result.arms, sized, strict=True)
+        for rate in arm.rates
+        for seed in range(seeds)
+    ]
 
 
 def at_rate(cell: Cell, factor: float) -> Cell:
@@ -142,6 +160,10 @@ def at_rate(cell: Cell, factor: float) -> Cell:
     if cell.lr is not None:
         return replace(cell, lr=cell.lr * factor)
     return replace(cell, lr_times_width=(cell.lr_times_width or 0.0) * factor)
+
+
+def _searched(low: Low, exposures: float, seeds: int) -> list[Cell]:
+    return [replace(low.control, exposures=exposures, seed=seed) for seed in range(seeds)]
 
 
 def _sized(arm: Arm, result: Result, found: Found | None) -> tuple[Cell, float | None]:
