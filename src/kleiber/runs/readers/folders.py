@@ -3,11 +3,16 @@
 They are read as files like anybody's: params and seed from ``run.json``, the readings (step,
 tokens, loss in nats, lr) from ``points.jsonl``. A folder without ``done`` is a run that has not
 ended, and none of its points is its final one.
+
+A rung of a ladder also says its recipe, its exact FLOPs and the text held out. Its loss is the
+one on that text, so that the readings between two looks at it are no points; the loss in training
+is ``train_loss``. Where ``failed.json`` lies, the loss was no number in the end.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +22,10 @@ from kleiber.runs.notes import Note, counted, listing
 from kleiber.runs.readers.jsonrows import records_frame
 from kleiber.runs.readers.raw import Raw, located, together
 
-RECORD, POINTS, DONE = "run.json", "points.jsonl", "done"
+RECORD, POINTS, DONE, FAILED = "run.json", "points.jsonl", "done", "failed.json"
 READ = ("step", "tokens", "loss", "lr")  # of each point
+WATCHED = {"attention_max": "attention_logit_max", "grad_rms": "grad_rms"}  # where it says them
+HELDOUT, TRAINING = "heldout_loss", "train_loss"
 
 
 def run_folders(path: str) -> list[Path]:
@@ -38,11 +45,14 @@ def read_folders(path: str, folders: list[Path]) -> Raw:
     raws: list[Raw] = []
     unread: list[str] = []
     unfinished: list[str] = []
+    failed: list[str] = []
     for folder in folders:
         name = folder.name if folder == root else str(folder.relative_to(root))
         rows = _rows(folder, name)
-        done = (folder / DONE).exists()
-        if not done:
+        done = (folder / DONE).exists() and not (folder / FAILED).exists()
+        if (folder / FAILED).exists():
+            failed.append(name)
+        elif not done:
             unfinished.append(name)
         if not rows:
             unread.append(name)
@@ -61,6 +71,7 @@ def read_folders(path: str, folders: list[Path]) -> Raw:
         for names, what in (
             (unfinished, "not ended; what they read so far has no final point"),
             (unread, "no points yet; left out"),
+            (failed, "failed, their loss no number; what they read before has no final point"),
         )
         if names
     ]
@@ -91,8 +102,36 @@ def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
             f"{taught.get('format')} {taught.get('people')} people x {taught.get('exposures')}"
         )
     points = _json(folder / POINTS) if (folder / POINTS).exists() else []
-    shared = {**known, "loss_unit": "nats", "final": False}
-    return [{**shared, **{key: point.get(key) for key in READ}} for point in points]
+    shared = {**known, **_of_rung(record), "loss_unit": "nats", "final": False}
+    each = record.get("exact_flops_per_token")
+    return [
+        {**shared, **({"flops": each * point["tokens"]} if each else {}), **point}
+        for point in _read(points)
+    ]
+
+
+def _of_rung(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a rung's record says of all its points, nothing of other runs."""
+    rung, text = record.get("rung"), record.get("text")
+    if not (isinstance(rung, dict) and isinstance(text, dict)):
+        return {}
+    found = {"recipe": record.get("recipe"), "eps": rung.get("eps")}
+    found |= {key: text[key] for key in ("validation_set", "unique_tokens") if key in text}
+    return found
+
+
+def _read(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the points whose loss is a number; those with a loss on held-out text, if any has."""
+    held = [point for point in points if HELDOUT in point]
+    found: list[dict[str, Any]] = []
+    for point in held or points:
+        row = {key: point.get(key) for key in READ}
+        if held:
+            row |= {"loss": point[HELDOUT], TRAINING: point.get("loss")}
+        row |= {field: point[key] for key, field in WATCHED.items() if key in point}
+        if row["loss"] is None or math.isfinite(row["loss"]):
+            found.append(row)
+    return found
 
 
 def _json(path: Path, *, whole: bool = False) -> list[dict[str, Any]]:

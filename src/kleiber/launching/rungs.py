@@ -1,0 +1,216 @@
+"""Rungs that train together: text in, points with their held-out loss out, a folder each.
+
+What a folder of a rung holds besides a run's (``training.folder``): ``heldout_loss`` in some
+points and in the last; ``failed.json`` where the loss was no number, with why; ``process.json``
+while a process trains it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.errors import InputError
+from kleiber.recipes.rung import Rung
+from kleiber.training.config import Batches
+from kleiber.training.count import exact_flops
+from kleiber.training.folder import RunFolder
+from kleiber.training.record import record_of
+from kleiber.training.rung import model_of, training_of
+
+if TYPE_CHECKING:
+    from kleiber.training.loop import Look
+    from kleiber.training.model import GPT
+
+FAILED, PROCESS = "failed.json", "process.json"
+HELDOUT = 10  # readings from one look at the held-out loss to the next; the last is always taken
+STACKED = 32  # widths up to here: three seeds in one stack take .75 of the time (16), .84 (32)
+
+Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
+Event = dict[str, Any]
+
+
+class Text(Batches, Protocol):
+    """What a rung is trained on, and what it is not."""
+
+    @property
+    def width(self) -> int:
+        """Tokens that a window predicts."""
+        ...
+
+    @property
+    def vocab(self) -> int:
+        """Rows that its tokens need."""
+        ...
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What ``run.json`` is to say of it: names and checksums, ``validation_set`` among them."""
+        ...
+
+    def heldout(self) -> Iterator[Pair]:
+        """Return the batches of text that no training sees, the same ones at every call."""
+        ...
+
+
+Opener = Callable[[Rung], Text]
+
+
+def groups(rungs: Sequence[Rung]) -> list[list[int]]:
+    """Return which rungs train together: narrow ones that differ in their seed alone."""
+    found: dict[str, list[int]] = {}
+    for number, rung in enumerate(rungs):
+        alike = replace(rung, name="", seed=0).fingerprint
+        alone = "" if rung.width <= STACKED else f" {number}"
+        found.setdefault(f"{alike}{alone}", []).append(number)
+    return list(found.values())
+
+
+def about(rung: Rung, text: Text) -> dict[str, Any]:
+    """Return what a rung's ``run.json`` says beside what every run's says."""
+    return {
+        "recipe": rung.recipe,
+        "rung": rung.to_dict(),
+        "text": text.about,
+        "exact_flops_per_token": exact_flops(model_of(rung)),
+    }
+
+
+def run(
+    rungs: Sequence[Rung],
+    folders: Sequence[RunFolder],
+    opener: Opener,
+    *,
+    device: str = "cpu",
+    save_every: int | None = None,
+) -> Iterator[Event]:
+    """Train rungs that differ in their seed alone as one stack; yield readings, then results.
+
+    Every event says whose it is by ``number``; a reading is of one rung for all. A rung whose loss
+    is no number is said to have failed, in an event and in its folder, and the others go on.
+    """
+    from kleiber.training.extra import check_device
+    from kleiber.training.loop import train
+
+    check_device(device)
+    texts = [_opened(rung, opener) for rung in rungs]
+    shape, trainings = model_of(rungs[0]), [training_of(rung) for rung in rungs]
+    told = [about(rung, text) for rung, text in zip(rungs, texts, strict=True)]
+    for i, folder in enumerate(folders):
+        folder.claim(record_of(shape, trainings[i], texts[i], told[i]))
+        folder.write_json(PROCESS, {"pid": os.getpid(), "host": socket.gethostname()})
+    readings = train(
+        shape,
+        trainings,
+        texts,
+        folders,
+        about=told,
+        device=device,
+        save_every=save_every,
+        watch=True,
+        look=_look(texts),
+    )
+    failed: set[int] = set()
+    try:
+        for reading in readings:
+            for number, loss in enumerate(reading.losses):
+                if number not in failed and not math.isfinite(loss):
+                    failed.add(number)
+                    why = _diverged(rungs[number], loss, reading.step).to_dict()
+                    folders[number].write_json(FAILED, {**why, "step": reading.step})
+                    yield {"number": number, **why}
+            if len(failed) == len(rungs):
+                return
+            first = min(set(range(len(rungs))) - failed)
+            yield {
+                "number": first,
+                "step": reading.step,
+                "steps": reading.steps,
+                "loss": reading.losses[first],
+                "tokens_per_second": reading.tokens_per_second,
+                "seconds_left": reading.seconds_left,
+            }
+    finally:
+        for folder in folders:
+            (folder.path / PROCESS).unlink(missing_ok=True)
+    for number, folder in enumerate(folders):
+        if number not in failed:
+            yield {"number": number, "result": result_of(folder)}
+
+
+def result_of(folder: RunFolder) -> dict[str, Any]:
+    """Return a finished rung as one row, from its record and its last point."""
+    record, points = folder.record(), folder.points()
+    if not points:
+        raise InputError(
+            f"'{folder.path}' has ended, and its points.jsonl has no point.",
+            remedy="Move the folder away and run the ladder again.",
+        )
+    last = points[-1]
+    return {
+        "run": record["rung"]["name"],
+        "recipe": record["recipe"],
+        "seed": record["seed"],
+        "params": record["params"],
+        "tokens": last["tokens"],
+        "flops": record["exact_flops_per_token"] * last["tokens"],
+        "loss": last.get("heldout_loss", last["loss"]),
+        "train_loss": last["loss"],
+        "lr": record["rung"]["lr"],
+        "steps": last["step"],
+        "seconds": last["seconds"],
+    }
+
+
+def _look(texts: Sequence[Text]) -> Look:
+    """Return what is asked of each model at a reading: its held-out loss, now and then."""
+    from kleiber.training.heldout import mean_nats
+    from kleiber.training.loop import READINGS
+
+    steps = texts[0].steps
+    every = max(1, steps // READINGS)  # steps between readings, as the loop has them
+
+    def look(step: int, number: int, load: Callable[[], GPT]) -> dict[str, float]:
+        if step != steps and (step // every) % HELDOUT:
+            return {}
+        return {"heldout_loss": mean_nats(load(), texts[number].heldout())}
+
+    return look
+
+
+def _opened(rung: Rung, opener: Opener) -> Text:
+    """Return a rung's text, or raise InputError where it is another's than the rung counts on."""
+    text = opener(rung)
+    for what, found, expected in (
+        ("steps", text.steps, rung.steps),
+        ("tokens a window", text.width, rung.context),
+    ):
+        if found != expected:
+            raise InputError(
+                f"The text '{rung.text}' gives {rung.name} {found:,} {what}, and the rung has "
+                f"{expected:,}.",
+                remedy="Name a longer text, or fewer tokens or more epochs in the recipe.",
+            )
+    if text.vocab > rung.vocab:
+        raise InputError(
+            f"The text '{rung.text}' in '{rung.tokenizer}' has {text.vocab:,} different tokens, "
+            f"and the recipe's vocab is {rung.vocab:,}.",
+            remedy=f"Set vocab = {text.vocab} in the recipe or under [changes].",
+        )
+    return text
+
+
+def _diverged(rung: Rung, loss: float, step: int) -> InputError:
+    return InputError(
+        f"The loss of {rung.name} is {loss} at step {step:,} of {rung.steps:,}, at a peak rate of "
+        f"{rung.lr:g}: its training diverged.",
+        remedy="Lower lr for this scale or lengthen warmup; its folder is left, and other rungs "
+        "are not touched.",
+    )

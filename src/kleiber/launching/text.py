@@ -1,0 +1,13 @@
+"""The text of a rung: where ``recipes`` says a name and ``training.text`` has the words."""
+
+from __future__ import annotations
+
+from kleiber.launching.rungs import Text
+from kleiber.recipes.rung import Rung
+
+
+def open_text(rung: Rung) -> Text:
+    """Return the windows that a rung trains on, and those that are held out."""
+    from kleiber.training.text import open_text as opened  # pyright: ignore[reportMissingImports]
+
+    return opened(rung)
