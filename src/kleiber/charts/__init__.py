@@ -10,17 +10,23 @@ from kleiber.charts.capacity import draw_capacity
 from kleiber.charts.draw import draw_fit, draw_residuals
 from kleiber.charts.filling import draw_filling
 from kleiber.charts.fit import fit_chart
+from kleiber.charts.knowledge import draw_accuracy, draw_learning, draw_rounding
 from kleiber.charts.promises import draw_promises
+from kleiber.charts.ratios import draw_ratios
 from kleiber.charts.residuals import residual_chart
 from kleiber.charts.save import SUFFIXES, save_chart
 
 __all__ = [
     "SUFFIXES",
+    "draw_accuracy",
     "draw_capacity",
     "draw_filling",
     "draw_fit",
+    "draw_learning",
     "draw_promises",
+    "draw_ratios",
     "draw_residuals",
+    "draw_rounding",
     "fit_chart",
     "residual_chart",
     "save_chart",

@@ -59,6 +59,7 @@ def study(
     from kleiber.cli.output import command, print_json, say
     from kleiber.errors import UsageError
     from kleiber.studies import NAMES
+    from kleiber.studies.table import Table
 
     if name is None:
         print("\n".join(f"{known:<20}{said}" for known, said in NAMES.items()))
@@ -94,7 +95,7 @@ def study(
         side_by_side = report(Path(out), asked.preset) if name == RESULTS else None
         if side_by_side is not None and not asked.all:
             say(f"wrote {side_by_side.write(Path(out))}")
-        if "compared" in table.extra:
+        if name == RESULTS and isinstance(table, Table) and "compared" in table.extra:
             say(f"drew {draw(table, Path(out))}")
         for drawn in _draw(name, table.extra, Path(out) / name):
             say(f"drew {drawn}")
