@@ -63,3 +63,28 @@ def test_a_batch_that_asks_for_nothing_teaches_nothing(rows: int) -> None:
     assert loss.item() == 0
     assert x.grad is not None and not x.grad.any()
     assert weight.grad is not None and not weight.grad.any()
+
+
+@pytest.mark.parametrize("whole", [True, False])  # the plain form and the pieces
+def test_the_z_loss_by_hand(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if whole:
+        monkeypatch.setattr(head, "LARGE", 1 << 30)
+    x, weight, targets = (part[0] for part in some())
+    nats, more = head.head_losses(x.requires_grad_(), weight.requires_grad_(), targets, 0.3)
+    slopes = torch.autograd.grad(nats + more, (x, weight))
+    logits = (x @ weight.T).double()
+    asked = targets != head.IGNORED
+    log_sum = logits.exp().sum(1).log()[asked]
+    own = logits.gather(1, targets.clamp(min=0)[:, None])[asked, 0]
+    torch.testing.assert_close(nats.double(), (log_sum - own).mean(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(more.double(), 0.3 * log_sum.square().mean(), rtol=1e-6, atol=1e-6)
+    both = (log_sum - own).mean() + 0.3 * log_sum.square().mean()
+    torch.testing.assert_close(slopes, torch.autograd.grad(both, (x, weight)))
+
+
+def test_a_stack_with_a_z_loss_is_its_models() -> None:
+    slope = grad_and_value(lambda *given: sum(head.head_losses(*given, 0.3)), (0, 1))
+    (_, stacked), losses = vmap(slope)(*some(3))
+    for i in range(3):
+        (_, single), loss = slope(*(part[i] for part in some(3)))
+        torch.testing.assert_close((stacked[i], losses[i]), (single, loss))

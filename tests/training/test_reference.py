@@ -10,8 +10,9 @@ import torch
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 transformers = pytest.importorskip("transformers", reason="a reference, requirements/reference.txt")
 
-from kleiber.training import GPT, ModelConfig  # noqa: E402
+from kleiber.training import GPT, ModelConfig, TrainConfig  # noqa: E402
 from kleiber.training.model import initialise  # noqa: E402
+from kleiber.training.step import Stepper  # noqa: E402
 
 SHAPES = [(16, 1), (16, 4), (64, 2), (64, 8), (24, 4)]
 WINDOWS = [2, 19, 128, 300]  # explicit products up to 128, torch's kernel beyond
@@ -25,9 +26,9 @@ NAMES = {
 }
 
 
-def ours(width: int, heads: int) -> GPT:
+def ours(width: int, heads: int, *, tied: bool = True) -> GPT:
     """Return a model whose every parameter matters: biases and norms drawn as well."""
-    model = GPT(ModelConfig(layers=3, width=width, heads=heads, vocab=73, context=300))
+    model = GPT(ModelConfig(layers=3, width=width, heads=heads, vocab=73, context=300, tied=tied))
     initialise(model, seed=width + heads)
     draw = torch.Generator().manual_seed(heads)
     with torch.no_grad():
@@ -61,7 +62,7 @@ def reference(model: GPT) -> torch.nn.Module:
             },
             layer_norm_eps=1e-5,
             use_parallel_residual=False,
-            tie_word_embeddings=True,
+            tie_word_embeddings=shape.tied,
             attention_bias=True,
             attn_implementation="eager",
         )
@@ -75,7 +76,7 @@ def reference(model: GPT) -> torch.nn.Module:
                 interleaved(value, shape.heads) if ".qkv." in name else value
             )
     weights["gpt_neox.embed_in.weight"] = model.embed.weight
-    weights["lm_head.weight"] = model.embed.weight
+    weights["lm_head.weight"] = model.head_VD
     weights["gpt_neox.final_layer_norm.weight"] = model.norm.weight
     weights["gpt_neox.final_layer_norm.bias"] = model.norm.bias
     missing, unknown = neox.load_state_dict(weights, strict=False)
@@ -136,3 +137,49 @@ def test_bfloat16_is_near(width: int, heads: int, window: int) -> None:
             mine, loss = model(inputs).float(), model(inputs, targets)
     assert (mine - theirs).norm() / theirs.norm() < 2e-2
     assert abs(loss - exact) < 5e-3
+
+
+@pytest.mark.parametrize(("width", "heads", "window"), [(24, 4, 19), (64, 2, 300)])
+def test_an_untied_model_and_a_step_of_it_are_the_references(
+    width: int, heads: int, window: int
+) -> None:
+    """Logits, then one step of AdamW by each library's own optimiser, then logits again."""
+    model, tokens = ours(width, heads, tied=False), text(window)
+    neox = reference(model)
+    with torch.no_grad():
+        before = model(tokens)
+        torch.testing.assert_close(before, neox(tokens).logits, rtol=1e-5, atol=1e-5)
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    settings = {"lr": 1e-3, "betas": (0.9, 0.95), "weight_decay": 0.1}
+    stepper = Stepper(
+        model.config,
+        [TrainConfig(**settings, eps=1e-6, clip=float("inf"), decayed="all", compiled=False)],
+    )
+    with torch.no_grad():
+        for name, held in stepper.weights(0).items():
+            held.copy_(model.get_parameter(name))
+    nats = stepper.step(inputs[None], targets[None], 1.0, 1)
+    optimiser = torch.optim.AdamW(neox.parameters(), **settings, eps=1e-6)
+    loss = torch.nn.functional.cross_entropy(neox(inputs).logits.flatten(0, 1), targets.flatten())
+    loss.backward()
+    optimiser.step()
+    torch.testing.assert_close(nats[0], loss, rtol=1e-5, atol=1e-5)
+    moved = stepper.load(0)
+    assert (moved.head_VD - ours(width, heads, tied=False).head_VD).abs().max() > 9e-4
+    pairs = [
+        (moved.embed.weight, neox.gpt_neox.embed_in.weight),
+        (moved.head_VD, neox.get_output_embeddings().weight),
+        (moved.norm.weight, neox.gpt_neox.final_layer_norm.weight),
+        (moved.norm.bias, neox.gpt_neox.final_layer_norm.bias),
+    ]
+    for block, layer in zip(moved.blocks, neox.gpt_neox.layers, strict=True):
+        for ours_is, theirs_is in NAMES.items():
+            for kind in ("weight", "bias"):
+                mine = block.get_parameter(f"{ours_is}.{kind}")
+                mine = interleaved(mine, heads) if "qkv" in ours_is else mine
+                pairs.append((mine, layer.get_parameter(f"{theirs_is}.{kind}")))
+    assert sum(mine.numel() for mine, _ in pairs) == sum(p.numel() for p in neox.parameters())
+    for mine, theirs in pairs:
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(moved(tokens), neox(tokens).logits, rtol=1e-4, atol=1e-4)
