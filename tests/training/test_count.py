@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from kleiber.training import GPT, ModelConfig, count_flops, count_params
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from kleiber.training import GPT, ModelConfig, architecture, count_flops, count_params
+from kleiber.training.count import body_params, exact_flops, optimal_tokens
 
 ROWS = 3275
 
@@ -47,3 +52,38 @@ def test_flops_conventions_differ_by_what_they_leave_out() -> None:
     one_bias_each = config.layers * 9 * config.width  # 3 + 1 + 4 + 1 widths of biases
     assert flops["6nd"] - flops["matmul"] == 6 * (params["norms"] + one_bias_each)
     assert flops["attention"] - flops["matmul"] == 6 * 2 * 512 * 128
+
+
+def test_the_papers_counts_by_hand() -> None:
+    """151M parameters and 3.68B tokens at D = 1024, L = 12, V = 32,101 (arXiv 2409.15156)."""
+    config = ModelConfig(
+        **{"layers": 12, "width": 1024, "heads": 16, "vocab": 32_101, "context": 512},
+        **{"tied": False, "biases": False, "qk_norm": True, "norm": "rms"},
+    )
+    assert body_params(config) == 150_994_944
+    assert optimal_tokens(config) == 20 * (150_994_944 + 32_871_424) == 3_677_327_360
+    assert count_params(config)["body"] == 150_994_944 + 25 * 1024  # and a weight a norm
+    # 6 N and the head's 6 D V, then 12 L T D of scores and mixing
+    assert exact_flops(config) == 6 * (150_994_944 + 32_871_424) + 12 * 12 * 512 * 1024
+    assert exact_flops(config) - count_flops(config)["attention"] == 6 * 12 * 512 * 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("gpt2", {}),
+        ("gpt2", {"tied": False, "qk_norm": True, "biases": False}),
+        ("llama", {}),
+        ("mistral", {}),
+        ("gpt2-nomlp", {"tied": False}),
+        ("gpt2-gated", {"mlp_ratio": 5}),
+    ],
+)
+def test_exact_flops_are_those_that_torch_counts(name: str, changes: dict[str, Any]) -> None:
+    """Forward and backward of a whole batch, product by product as they are called."""
+    shape = {"layers": 3, "width": 32, "heads": 4, "vocab": 73, "context": 40}
+    config = architecture(name, **{**shape, **changes})
+    model, tokens = GPT(config), torch.randint(0, 73, (5, 31))
+    with FlopCounterMode(display=False) as counter:
+        model(tokens[:, :-1], tokens[:, 1:]).backward()
+    assert counter.get_total_flops() == 5 * 30 * exact_flops(config, context=30)
