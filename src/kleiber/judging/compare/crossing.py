@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import chdtri, stdtr
 
 from kleiber.judging.compare.ladders import Ladders
 from kleiber.judging.compare.resample import Draws
@@ -28,8 +28,8 @@ class Crossover:
 
     The interval is given that they cross; NaN where hardly a replicate does. ``kind`` is
     "observed" where rungs on both sides have opposite signs beyond chance, "none" where a
-    crossing is less likely than not. ``said`` keeps "they do not cross" apart from "cannot
-    tell". ``bracket`` holds the rungs on either side of an observed one.
+    crossing is less likely than not or no rung tells the recipes apart. ``said`` keeps "they do
+    not cross" apart from "cannot tell". ``bracket`` holds the rungs on either side of an observed one.
     """
 
     probability: float
@@ -64,7 +64,8 @@ def crossover(draws: Draws, target: float) -> Crossover:
         else (np.nan, np.nan, np.nan)
     )
     kind: Kind = "none"
-    if share > CALLED:
+    told = differ(data)
+    if share > CALLED and told:
         kind = "observed" if seen is not None else "extrapolated"
     return Crossover(
         probability=share,
@@ -74,13 +75,24 @@ def crossover(draws: Draws, target: float) -> Crossover:
         kind=kind,
         said=(
             "they cross"
-            if share >= SURE
+            if share >= SURE and told
             else "they do not cross"
             if share <= 1.0 - SURE
             else "cannot tell"
         ),
         bracket=seen,
     )
+
+
+def differ(data: Ladders) -> bool:
+    """Return whether the rungs tell the recipes apart at all: curves of one recipe always swap.
+
+    A chi-square test of all common rungs' differences against zero.
+    """
+    if not data.pairs:
+        return True
+    _, apart, error = data.differences()
+    return float(((apart / error) ** 2).sum()) > float(chdtri(len(apart), ALPHA))
 
 
 def last_swap(places: Array, difference: Array) -> Array:

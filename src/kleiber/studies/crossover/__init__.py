@@ -1,0 +1,1 @@
+"""The crossover detector against a known truth, by simulation."""

@@ -1,0 +1,120 @@
+"""The rules that are compared: this package's, and three that people use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from kleiber.judging.compare.crossing import CALLED, LEAST_DRAWS, crossover, last_swap
+from kleiber.judging.compare.ladders import Ladders
+from kleiber.judging.compare.resample import draw
+from kleiber.judging.compare.verdict import between
+from kleiber.laws.base import Array
+
+REPLICATES = 1000
+PLAIN = 200  # replicates of the plain separate fits
+EXPONENTS = np.linspace(0.02, 0.6, 59)
+TAIL = 1.6449  # of 90 %
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a rule says: whether they cross below the target, the difference there, log10 C*."""
+
+    called: bool
+    lower: float
+    median: float
+    upper: float
+    where: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    draws: Array | None = None
+
+
+def nested(data: Ladders, target: float, rng: np.random.Generator) -> Said:
+    """Ask this package: nested candidates, hidden top rungs, hierarchical bootstrap."""
+    draws = draw(data, rng, REPLICATES)
+    found = crossover(draws, target)
+    apart = draws.difference(np.array([target]))[:, 0]
+    said = between(apart, 0.9)
+    where = (found.lower, found.median, found.upper)
+    low, middle, high = (float(np.log10(x)) for x in where)
+    return Said(
+        found.kind != "none", said.lower, said.median, said.upper, (low, middle, high), apart
+    )
+
+
+def separate(data: Ladders, target: float, rng: np.random.Generator) -> Said:
+    """Fit E + A C^-a to each arm by itself: exponents on a grid, E and A not negative."""
+    sides = [np.flatnonzero(data.arm == side) for side in (0.5, -0.5)]
+    places = np.linspace(np.log(data.flops.min()), np.log(target), 161)
+    curves: list[Array] = []
+    for rows in sides:
+        y = data.mean[rows] + rng.normal(size=(PLAIN, len(rows))) * (
+            data.sd / np.sqrt(data.count[rows])
+        )
+        curves.append(_plain(data.flops[rows], y, np.exp(places)))
+    apart = curves[0] - curves[1]
+    swaps = last_swap(places, apart)
+    seen = np.isfinite(swaps)
+    said = between(apart[:, -1], 0.9)
+    where = (np.nan, np.nan, np.nan)
+    if seen.sum() >= LEAST_DRAWS:
+        low, middle, high = (np.quantile(swaps[seen], (0.05, 0.5, 0.95)) / np.log(10.0)).tolist()
+        where = (low, middle, high)
+    return Said(float(seen.mean()) > CALLED, said.lower, said.median, said.upper, where)
+
+
+def _plain(flops: Array, y: Array, at: Array) -> Array:
+    """Return the fitted losses (B, k) at computes (k,) of mean losses (B, n)."""
+    unit = flops.min()
+    best = np.full(len(y), np.inf)
+    found = np.empty((len(y), len(at)))
+    for exponent in EXPONENTS:
+        design = np.stack([np.ones(len(flops)), (flops / unit) ** -exponent], axis=1)
+        values = y @ np.linalg.pinv(design).T
+        cost = ((y - values @ design.T) ** 2).sum(axis=1)
+        cost = np.where((values < 0).any(axis=1), np.inf, cost)
+        better = cost < best
+        best[better] = cost[better]
+        there = np.stack([np.ones(len(at)), (at / unit) ** -exponent])
+        found[better] = values[better] @ there
+    return found
+
+
+def straight(data: Ladders, target: float, rng: np.random.Generator) -> Said:
+    """Draw a straight line of the difference over log compute."""
+    flops, apart, _ = data.differences()
+    x = np.log(flops)
+    design = np.stack([np.ones(len(x)), x], axis=1)
+    level, slope = np.linalg.lstsq(design, apart, rcond=None)[0].tolist()
+    rest = apart - level - slope * x
+    free = len(x) - 2
+    scale = float(rest @ rest) / free
+    spread = x - x.mean()
+    far = np.log(target) - x.mean()
+    error = float(np.sqrt(scale * (1.0 / len(x) + far**2 / (spread @ spread))))
+    middle = level + slope * float(np.log(target))
+    half = float(stdtrit(free, 0.95)) * error
+    zero = -level / slope if slope else np.nan
+    inside = x.min() < zero < np.log(target)
+    where = (np.nan, zero / np.log(10.0), np.nan)
+    return Said(bool(inside), middle - half, middle, middle + half, where)
+
+
+def rank(data: Ladders, target: float, rng: np.random.Generator) -> Said:
+    """Hold the order at the largest rung; it crossed if the smallest has the other order."""
+    flops, apart, error = data.differences()
+    top, bottom = int(np.argmax(flops)), int(np.argmin(flops))
+    half = TAIL * float(error[top])
+    there = float(apart[top])
+    swapped = bool(np.sign(apart[bottom]) != np.sign(there))
+    return Said(swapped, there - half, there, there + half)
+
+
+RULES = {
+    "kleiber compare": nested,
+    "plain separate fits": separate,
+    "straight line": straight,
+    "rank at the top": rank,
+}
