@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import torch
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+torch = pytest.importorskip("torch", reason="training needs torch (the extra train)")
 torch.set_num_threads(1)

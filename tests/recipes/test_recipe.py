@@ -164,6 +164,18 @@ def test_a_ladder_of_lists_and_rungs() -> None:
     assert [len(group) for group in made.groups()] == [3, 1, 3, 1]
 
 
+def test_a_ladder_may_call_its_runs_by_another_name() -> None:
+    made = of({"name": "l", "recipe": "nanodo-paper", "rung": [{"D": 64}]})
+    assert [rung.name for rung in made.rungs] == ["l-D64-L1-s0"]
+    plain = of({"recipe": "nanodo-paper", "rung": [{"D": 64}]})
+    assert [rung.name for rung in plain.rungs] == ["nanodo-paper-D64-L1-s0"]
+
+
+def test_what_a_ladder_changes_is_no_longer_chosen() -> None:
+    made = of({"recipe": "nanodo-paper", "changes": {"batch": 8}, "rung": [{"D": 64}]})
+    assert made.recipe.chosen.keys() == recipe("nanodo-paper").chosen.keys() - {"batch"}
+
+
 def test_a_rungs_name_depends_on_no_other_rung() -> None:
     rows = [{"D": 16, "L": 2}, {"D": 16, "L": 2, "lr": 0.5}]
     both, one = (of({"recipe": SMALL, "rung": r}) for r in (rows, rows[1:]))

@@ -28,6 +28,7 @@ VERBS = {
     "allocate": "Split a budget into params and tokens.",
     "isoflop": "Find the best size at every budget by parabolas, and their bias.",
     "plan": "Choose the runs to train so that a target is predicted best.",
+    "ladder": "Train a recipe at several scales, its price shown first.",
     "choose": "Choose between laws by sizes they had not seen, and predict by them all.",
     "compare": "Say which of two recipes wins at a target, and with what probability.",
     "backtest": "Hide a size, predict it from every part of the rest, and compare.",
@@ -92,6 +93,10 @@ def _verbs(arguments: Sequence[str]) -> list[str]:
         from kleiber.cli.know import VERBS as OF_KNOW
 
         found += [verb for verb in arguments[1:2] if verb in OF_KNOW]
+    if found == ["ladder"]:
+        from kleiber.cli.ladder import VERBS as OF_LADDER
+
+        found += [verb for verb in arguments[1:2] if verb in OF_LADDER]
     return found
 
 

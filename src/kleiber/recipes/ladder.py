@@ -3,6 +3,7 @@
 ::
 
     about = "..."
+    name = "red"                            # of the runs, else the recipe's own
     recipe = "nanodo-paper"                 # a shipped one, a TOML file beside this one,
     # [recipe]                              # or the recipe itself as a table
     seeds = "3 if D <= 48 else 1"           # a number, a formula of scale, or a list of seeds
@@ -23,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ class Ladder:
         used = _recipe(content, name=name, source=source, beside=beside)
         changes = _table(content, "changes", source)
         used = used.changed(changes, source=source)
+        if "name" in content:  # so that two ladders of one recipe are told apart
+            used = replace(used, name=name)
         scales = _scales(content, source)
         seeds = content.get("seeds", 1)
         rungs = [

@@ -72,12 +72,17 @@ class Recipe:
         return cls(name, rest, about, constants, chosen, source)
 
     def changed(self, changes: Mapping[str, Any], *, source: str) -> Recipe:
-        """Return the recipe with other settings in place of its own; ``source`` says whose."""
+        """Return the recipe with other settings in place of its own; ``source`` says whose.
+
+        What is changed is no longer what a paper left open.
+        """
         if not changes:
             return self
         _check_settings(changes, source, "A change")
         both = f"{self.source} as {source} changes it"
-        return replace(self, settings=_replaced(self.settings, changes), source=both)
+        left = {name: why for name, why in self.chosen.items() if name not in changes}
+        settings = _replaced(self.settings, changes)
+        return replace(self, settings=settings, chosen=left, source=both)
 
     def rung(self, scale: Mapping[str, Any], *, seed: int = 0) -> Rung:
         """Return the rung of a scale: its width, its layers, and whatever else it sets.

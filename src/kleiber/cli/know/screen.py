@@ -61,7 +61,11 @@ class Screen:
         self.before += self.runs[number].work
         self.done.add(number)
         if len(self.runs) == 1:
-            self._keep(f"{self.runs[number].name}  {bar(result)}")
+            self._keep(f"{self.runs[number].name}  {self.said(result)}")
+
+    def said(self, result: dict[str, Any]) -> str:
+        """Return what a finished run is said to have come to."""
+        return bar(result)
 
     def close(self) -> None:
         """Leave the cursor on a line of its own."""
@@ -92,7 +96,7 @@ class Screen:
         self.notes.pop(number, None)
         if len(self.runs) > 1:
             count = f"{len(self.done):>{len(str(len(self.runs)))}}/{len(self.runs)}"
-            self._keep(f"{count}  {self.runs[number].name:<{self.width}}  {bar(result)}")
+            self._keep(f"{count}  {self.runs[number].name:<{self.width}}  {self.said(result)}")
 
     def _keep(self, text: str) -> None:
         """Say a line that stays."""
