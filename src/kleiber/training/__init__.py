@@ -3,7 +3,8 @@
 ``model`` the network (``norms``, ``feedforward``, ``experts`` its parts) · ``architectures`` others
 by name · ``sizes`` the width for a number of parameters · ``count`` parameters and FLOPs ·
 ``optim`` AdamW · ``schedule`` the learning rate · ``step`` one update of one model or of a stack ·
-``loop`` a whole run · ``folder`` what it leaves on disk · ``machine`` threads and memory.
+``watch`` what foretells trouble · ``loop`` a whole run · ``folder`` what it leaves on disk ·
+``rung`` a recipe's rung as what is taken here · ``machine`` threads and memory.
 
 Nothing here knows what the tokens mean; a run takes any ``Batches``.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kleiber.training.architectures import architecture
     from kleiber.training.config import Batches, ModelConfig, TrainConfig
-    from kleiber.training.count import count_flops, count_params
+    from kleiber.training.count import count_flops, count_params, exact_flops
     from kleiber.training.folder import RunFolder
     from kleiber.training.loop import Reading, train
     from kleiber.training.model import GPT
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "architectures": ("architecture",),
     "config": ("Batches", "ModelConfig", "TrainConfig"),
-    "count": ("count_flops", "count_params"),
+    "count": ("count_flops", "count_params", "exact_flops"),
     "folder": ("RunFolder",),
     "loop": ("Reading", "train"),
     "model": ("GPT",),
@@ -44,6 +45,7 @@ __all__ = [
     "count_flops",
     "count_params",
     "equal_shapes",
+    "exact_flops",
     "train",
     "width_for",
 ]

@@ -6,7 +6,8 @@ moments in fp32. A gradient of 0 gives 0 / (0 + eps) = 0. Squares of gradients u
 denormal, with fewer digits: the update is then off by up to a third of itself, and never larger
 than it should be. Under 1.2e-22 they round to 0, and the update is the gradient over eps: .012 of
 the rate at most. Where a processor takes denormals for 0 the same holds from 4.9e-19 down, and an
-update could be 49 times the rate; torch does not, eager or compiled (tests/training/test_eps.py).
+update could be 49 times the rate; torch on a CPU does not, eager or compiled
+(tests/training/test_eps.py), and a GPU's compiled step was not looked at.
 """
 
 from __future__ import annotations
