@@ -1,10 +1,10 @@
 """What can be asked for: people of ever new texts against people of one text each.
 
-Two arms differ in one setting: at every exposure a person's text is written anew, sentences and
-their order (bioS), or it is the one text the person has (bioS-simple). Each trained model is then
+At every exposure a person's text is written anew, sentences and their order (bioS), or it is the
+one text the person has (bioS-simple). One text is memorised sooner, so it is compared with fresh
+ones at equal exposures, and with twice as many, where both are memorised. Each trained model is
 tuned on questions about half of its people and asked about the others, by low-rank additions and by
-tuning everything; at few exposures, where fresh texts are not yet wholly memorised, and at twice as
-many. Published: Allen-Zhu & Li 2023 (arXiv 2309.14316), where people of one text are
+tuning everything. Published: Allen-Zhu & Li 2023 (arXiv 2309.14316), where people of one text are
 memorised and cannot be asked for, and people of several rewritten ones can.
 """
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from kleiber.knowledge.cell import Cell
 
 PRESET, SEEDS = "bios-mini", 3
-EXPOSURES = (200, 400)
-ARMS = {"fresh": "bioS", "one text": "bioS-simple"}
+FORMS = {"fresh": "bioS", "one text": "bioS-simple"}
+ONE = ("one text", 200)
+FRESH = (("fresh", 200), ("fresh", 400))
 POOLS = {
     **{"first": 20, "middle": 20, "last": 50, "years": 20},
     **dict.fromkeys(("birth_cities", "universities", "majors", "employers"), 20),
@@ -50,14 +51,15 @@ SHARES = {
 
 
 def cells() -> dict[str, Cell]:
-    """Return a cell for each count of exposures, arm and seed, by the name of its folder."""
+    """Return a cell for each arm and seed, by the name of its folder."""
     from kleiber.knowledge.preset import preset
 
     return {
-        f"{arm.replace(' ', '-')}-{cell.exposures}-{cell.seed}": cell
-        for exposures in EXPOSURES
-        for arm, form in ARMS.items()
-        for cell in preset(PRESET).cells(seeds=SEEDS, format=form, exposures=exposures, **SETTINGS)
+        f"{texts.replace(' ', '-')}-{exposures}-{cell.seed}": cell
+        for texts, exposures in (*FRESH, ONE)
+        for cell in preset(PRESET).cells(
+            seeds=SEEDS, format=FORMS[texts], exposures=exposures, **SETTINGS
+        )
     }
 
 
@@ -77,7 +79,7 @@ def run(
             places, train(list(wanted.values()), places, jobs=jobs), strict=True
         )
     ]
-    arm_of = {form: arm for arm, form in ARMS.items()}
+    texts_of = {form: texts for texts, form in FORMS.items()}
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     for cell, place, result in zip(wanted.values(), places, results, strict=True):
@@ -86,7 +88,7 @@ def run(
             rows.append(
                 {
                     "exposures": cell.exposures,
-                    "texts": arm_of[cell.format],
+                    "texts": texts_of[cell.format],
                     "tuned": tuning,
                     "seed": cell.seed,
                     **{column: found[name] for column, name in SHARES.items()},
@@ -132,27 +134,30 @@ def asked(
 
 
 def claims(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what could be asked of both arms, by exposures and tuning, and how sure that is."""
+    """Return what could be asked of each arm of fresh texts beside one text, and how sure it is."""
     said: list[str] = []
-    for exposures, tuning in itertools.product(EXPOSURES, TUNINGS):
-        here = [row for row in rows if (row["exposures"], row["tuned"]) == (exposures, tuning)]
-        fresh, one = ([row for row in here if row["texts"] == arm] for arm in ARMS)
-        over, under = ([row["held out"] for row in arm] for arm in (fresh, one))
+    for tuning, arm in itertools.product(TUNINGS, FRESH):
+        fresh, one = (_of(rows, *which, tuning) for which in (arm, ONE))
+        over, under = ([row["held out"] for row in which] for which in (fresh, one))
         ratio = paired_ratio(over, under)
         low, high = ratio.range
         shown = "shown" if low > 1 else "opposite" if high < 1 else "not shown"
         said.append(
-            f"{exposures:,} exposures, tuned {tuning}: of people held out, "
-            f"{_spread(fresh, 'held out')} of answers are right where texts were written anew, and "
-            f"{_spread(one, 'held out')} where each person had one text; any one answer for all "
-            f"gets at most {_spread(fresh, 'chance')}. The ratio, paired by seed, is {ratio}: the "
-            f"published contrast is {shown}."
+            f"Tuned {tuning}: of people held out, {_spread(fresh, 'held out')} of answers are "
+            f"right where texts were written anew at {arm[1]:,} exposures, and "
+            f"{_spread(one, 'held out')} where each person had one text, {ONE[1]:,} times; any one "
+            f"answer for all gets at most {_spread(fresh, 'chance')}. The ratio, paired by seed, "
+            f"is {ratio}: the published contrast is {shown}."
         )
-    fresh, one = ([row for row in rows if row["texts"] == arm] for arm in ARMS)
+    known = [_spread(_of(rows, *arm, "low-rank"), "in their texts") for arm in (ONE, *FRESH)]
     said.append(
-        "It is not for want of memory: of the same people's texts, "
-        f"{_spread(one, 'in their texts')} of values are completed in the arm of one text, "
-        f"{_spread(fresh, 'in their texts')} in the other."
+        "It is not for want of memory: of the values in the same people's texts, "
+        f"{known[0]} are completed in the arm of one text, "
+        + " and ".join(
+            f"{share} of fresh ones at {exposures:,} exposures"
+            for share, (_, exposures) in zip(known[1:], FRESH, strict=True)
+        )
+        + "."
     )
     return said
 
@@ -176,6 +181,14 @@ def notes(
         "only questions have; 'all' tunes every weight. The published test tunes low-rank "
         "additions with another on the embedding for 75,000 steps, of far larger models.",
     )
+
+
+def _of(
+    rows: Sequence[Mapping[str, Any]], texts: str, exposures: int, tuning: str
+) -> list[Mapping[str, Any]]:
+    """Return the rows of one arm and tuning, a seed each."""
+    asked_for = (texts, exposures, tuning)
+    return [row for row in rows if (row["texts"], row["exposures"], row["tuned"]) == asked_for]
 
 
 def _spread(rows: Sequence[Mapping[str, Any]], column: str) -> str:
