@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RESULTS = "capacity"
 TRAINED = (
     *("capacity-cpu", "capacity-curve", "capacity-exposures", "capacity-roundings"),
+    "capacity-law",
     *("capacity-controls", "capacity-extraction"),
 )
 
@@ -50,7 +51,8 @@ def study(
     as_published
         Of the guide: only its printed cells, made again by its own procedure.
     repeats
-        Repeats of a simulated study [default: 500; 100 for findings].
+        Repeats of a simulated study [default: 500; 100 for findings, 250 a
+        row for crossover-detector].
     seed
         Seed of a simulated study.
     json
@@ -87,7 +89,7 @@ def study(
         else _trained(name, data)
         if name in TRAINED
         else _simulated(name, repeats, seed)
-        if name in ("interval-coverage", "findings")
+        if name in ("interval-coverage", "findings", "crossover-detector")
         else _of_runs(name, data, as_published)
     )
     if out:  # before the table is printed: a reader that leaves early loses nothing
@@ -113,15 +115,23 @@ def _simulated(name: str, repeats: int | None, seed: int) -> Table:
         from kleiber.studies.interval_coverage import run as simulate
 
         return simulate(repeats=repeats or 500, seed=seed)
+    if name == "crossover-detector":
+        from kleiber.studies.crossover_detector import run as cross
+
+        return cross(repeats=repeats or 250, seed=seed, progress=_progress)
     from kleiber.studies.findings import run as raise_alarms
 
     return raise_alarms(faulty=repeats or 100, seed=seed)
 
 
-def _trained(name: str, data: str | None) -> Table:
+def _trained(name: str, data: str | None) -> Table | Book:
     """Make a study that trains its runs, in a folder that it goes on in."""
     from kleiber.cli.know.watch import train_cells
 
+    if name == "capacity-law":
+        from kleiber.studies.capacity_law import run as fit_law
+
+        return fit_law(Path(data or "results"))
     if name == "capacity-roundings":
         from kleiber.studies.capacity_roundings import run as round_all
 
@@ -177,6 +187,10 @@ def _draw(name: str, extra: Mapping[str, Any], stem: Path) -> list[Path]:
         plateaus = fit_plateaus(extra["runs"])
         charts[""] = draw_capacity(extra["runs"], plateaus)
         charts["-filling"] = draw_filling(extra["runs"], plateaus)
+    elif name == "capacity-law":
+        from kleiber.charts.knowledge import drawings
+
+        charts = drawings(extra["drawn"])
     paths = [stem.with_name(f"{stem.name}{which}.svg") for which in charts]
     for chart, path in zip(charts.values(), paths, strict=True):
         save_chart(chart, path)

@@ -17,7 +17,7 @@ import numpy as np
 
 from kleiber.errors import FitError, UsageError
 from kleiber.fitting import Constraints, DataFacts, Fit, fit_points
-from kleiber.judging.readings import USUAL, Cell, cells_of, readings_of
+from kleiber.judging.readings import USUAL, Cell, cells_of, readings_of, told_apart
 from kleiber.laws.base import Array, Law
 from kleiber.laws.knowledge import FLOAT, OWN, Growth, Rounding, knowledge_law
 from kleiber.runs import Points
@@ -167,7 +167,7 @@ def fit_knowledge(
         For results that over-fill no model, or of fewer cells than there is to fit.
     """
     return fit_cells(
-        cells_of(readings_of(rows)),
+        told_apart(cells_of(readings_of(rows))),
         growth=growth,
         rounding=rounding,
         fix=fix,

@@ -8,12 +8,12 @@ readings are means over seeds, of its longest training, at the best of its peak 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kleiber.errors import ValuesError
 from kleiber.judging.stored import SAME_STEPS, Stored, stored_rows
-from kleiber.laws.knowledge import FLOAT
+from kleiber.laws.knowledge import FLOAT, MANY
 
 USUAL = "gpt2"
 PLAIN_LAYERS = 2  # of the reference; another depth is another architecture
@@ -99,6 +99,20 @@ def cells_of(readings: Sequence[Reading]) -> tuple[Cell, ...]:
         ]
         near[0].append(one) if near else alike.append([one])
     return tuple(_cell(same) for alike in groups.values() for same in alike)
+
+
+def told_apart(cells: Sequence[Cell], usual: str = USUAL) -> tuple[Cell, ...]:
+    """Return cells with other architectures named by their exposures where those are not 1000.
+
+    So that each has a factor at each count of exposures: one for both was off by .45 bits per
+    parameter where a cell at one was told from a cell at the other (study ``capacity-law``).
+    """
+    return tuple(
+        cell
+        if cell.architecture == usual or cell.exposures == MANY
+        else replace(cell, architecture=f"{cell.architecture} at {cell.exposures:,.0f} exposures")
+        for cell in cells
+    )
 
 
 def _cell(readings: Sequence[Reading]) -> Cell:

@@ -21,9 +21,12 @@ NAMES: dict[str, str] = {
     "capacity-curve": "Train sizes x people at 1000 and 100 exposures; plateaus and their ratio.",
     "capacity-exposures": "Train three sizes at 300 and at 2000 exposures, between and beyond.",
     "capacity-roundings": "Round the curve's models to 8, 6, 5, 4 and 3 bits a weight.",
+    "capacity-law": "One law for every capacity table in results; forms, errors, published.",
     "capacity-controls": "Train small models in every format; controls and the city's leak.",
     "capacity-extraction": "Ask for what was learnt: texts written anew against one text each.",
     "laws-on-curves": "Laws on the data they are for; what choosing between laws gains.",
+    "crossover-detector": "False calls and coverage of crossings against known truths.",
+    "compare-marin": "Small budgets predict how three real data recipes differ at large ones.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",
 }
 

@@ -7,9 +7,10 @@ clean knowledge is not of are left out, and counted by the reason.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kleiber.errors import InputError
 FORMAT, SCALE = "bioD", "cpu"
 METHODS = (None, "float", "gptq")
 NAME = re.compile(r"N\d+-E[\d.]+(?:-(?P<kind>.+?))?-\d+x\d+-b")  # as a cell names its folder
+OTHER_FORM = "of another form of knowledge (attributes, pools, strings) than most runs"
 ONE_LAYER = "of one layer: the law is of two and more"
 
 
@@ -53,16 +55,21 @@ def gather(folder: Path) -> Gathered:
                 "architecture": _architecture(run),
                 "weight_bits": run.get("bits") or 32,
             }
-            found[str(run.get("run")), row["weight_bits"], row.get("method")] = row
+            key = str(run.get("run")), row["weight_bits"], row.get("method")
+            found[key] = {**found.get(key, {}), **row}  # tables of one run say different things
     if not found:
         raise InputError(
             f"No capacity table in '{folder}' has runs.",
             remedy="Make some with kleiber study capacity-curve --out results.",
         )
+    rowed = {run: row["vocab"] for (run, _, _), row in found.items() if row.get("vocab")}
+    for (run, _, _), row in found.items():
+        row.setdefault("vocab", rowed.get(run))  # a table of readings does not say it
+    usual = _usual_form(found.values())
     rows: list[dict[str, Any]] = []
     shallow: list[dict[str, Any]] = []
     for row in found.values():
-        why = _why_not(row)
+        why = _why_not(row) or (OTHER_FORM if usual not in (_form(row), None) else None)
         if why:
             left[why] += 1
         if not why:
@@ -109,3 +116,20 @@ def _why_not(row: Mapping[str, Any]) -> str | None:
     if row.get("layers", 2) < 2:
         return ONE_LAYER
     return None
+
+
+def _form(row: Mapping[str, Any]) -> float:
+    """Return what tells forms of knowledge apart: a person's bits, but for how many people are.
+
+    ``R^max P / N + log2 N = log2 N0 + K C log2 D`` where strings have no bits of their own, with
+    the rows of the vocabulary as whole numbers behind: values of two chunks have as many bits.
+    """
+    people = float(row["people"])
+    bits = float(row["max_bits_per_param"]) * float(row["params"]) / people + math.log2(people)
+    return round(bits, 2) + 1000.0 * float(row.get("vocab") or 0)
+
+
+def _usual_form(rows: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the form of most runs that the law may be of."""
+    forms = Counter(_form(row) for row in rows if not _why_not(row))
+    return forms.most_common(1)[0][0] if forms else None
