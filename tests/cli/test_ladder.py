@@ -75,7 +75,7 @@ def test_show_counts_by_hand(call, file: str) -> None:
 
 
 def test_the_text_of_show(call, file: str, monkeypatch: pytest.MonkeyPatch, snapshot) -> None:
-    monkeypatch.setattr("kleiber.launching.expect.available_bytes", lambda: 460.4e6)
+    monkeypatch.setattr("kleiber.launching.expect.available_bytes", lambda: 450.5e6)
     assert call("ladder", "show", file).out == snapshot
 
 

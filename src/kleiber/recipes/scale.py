@@ -161,11 +161,17 @@ class Scale:
             return value
         whole = round(value) if math.isfinite(value) else 0
         if name not in ROUNDED and abs(value - whole) > SLACK * max(1.0, abs(value)):
-            said = f'"{self.formulas[name].text}"' if name in self.formulas else "what it follows"
+            said = f', by "{self.formulas[name].text}"' if name in self.formulas else ""
+            remedy = f"Write round(...), ceil(...) or floor(...) in the formula of {name}."
+            if name == "heads" and "head_size" in self.settings:
+                said, remedy = (
+                    ", by width / head_size",
+                    "Choose a head_size that divides the width.",
+                )
             raise InputError(
-                f"{name} in {self.source} comes to {value:g}{f' at {self.at}' if self.at else ''}, "
-                f"by {said}; a whole number is expected.",
-                remedy=f"Write round(...), ceil(...) or floor(...) in the formula of {name}.",
+                f"{name} in {self.source} comes to {value:g}{f' at {self.at}' if self.at else ''}"
+                f"{said}; a whole number is expected.",
+                remedy=remedy,
             )
         return whole
 

@@ -106,7 +106,7 @@ def _parameters(
             f"with {points} readings in float and rounded; {law.off:.3f} bits per parameter root "
             f"mean square. {law.status[0].upper()}{law.status[1:]}.",
             f"Each cell predicted from the others: {rms(left):.3f} bits per parameter root mean "
-            f"square; {inside} of {len(left)} readings within the {law.level:.0%} interval. They are of {law.reference}: another "
+            f"square; {inside} of {len(left)} readings within the {law.level:.0%} interval. They are of {law.reference}: another "  # noqa: E501
             "architecture has one cell at each count of exposures, and no other tells its factor.",
             *(f"{r['what']}: {r['ours']:.2f} ({r['lower']:.2f} to {r['upper']:.2f}) at "
               f"{r['params']:,} parameters; published at millions and more: {r['published']}."
@@ -117,7 +117,7 @@ def _parameters(
         notes=[
             f"{law.law.equation}; full = R0 / plateau there, learnt = the share that exposures "
             f"give. Intervals at {law.level:.0%} over cells, {law.method}. Architectures are "
-            f"factors of the plateau beside {law.reference} of two layers, at 1000 exposures or at those "
+            f"factors of the plateau beside {law.reference} of two layers, at 1000 exposures or at those "  # noqa: E501
             "they are named by; where one cell tells a factor, its interval is as wide as cells "
             "lie about the law. Of a cell trained several "
             "times the most steps and the best peak rate count.",

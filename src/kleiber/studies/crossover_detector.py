@@ -144,8 +144,8 @@ def run(
             "from the distribution declared in kleiber/studies/crossover/truths.py.",
             "A call is P(they cross below the target) > .5, at any place from the smallest rung "
             "on, of recipes that differ at all. C* is the interval given that they cross, where a "
-            "rule has one; coverage over all ladders whose truth crosses. Interval score: of the difference at the target, in "
-            "nats, the less the better.",
+            "rule has one; coverage over all ladders whose truth crosses. Interval score: of the "
+            "difference at the target, in nats, the less the better.",
             f"Decided: a verdict other than undecided with a margin of {MARGIN} nats; wrong: the "
             "verdict is not the truth's (a recipe that is better by less than the margin is a "
             "tie). The same recipe twice has no crossing to find; its verdicts are what counts.",

@@ -91,7 +91,7 @@ def text(made: Ladder, rows: Sequence[Expected], speed: Throughput, cost: Cost) 
         f"  {'rung':<{wide}} {'seeds':>5} {'params':>8} {'12D²L':>8} {'tokens':>8} {'steps':>8} "
         f"{'batch':>6} {'lr':>9} {'decay':>7} {'FLOPs':>9} {'6ND':>9} {'memory':>8} {'time':>8}"
     )
-    lines = [f"ladder {made.name}: {len(rows)} rungs of {made.recipe.name}", head]
+    lines = [f"ladder {made.name}: {len(rows)} rungs of {made.recipe.source}", head]
     for name, group in zip(names, groups, strict=True):
         one, rung = group[0], group[0].rung
         lines.append(

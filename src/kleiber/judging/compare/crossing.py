@@ -29,7 +29,8 @@ class Crossover:
     The interval is given that they cross; NaN where hardly a replicate does. ``kind`` is
     "observed" where rungs on both sides have opposite signs beyond chance, "none" where a
     crossing is less likely than not or no rung tells the recipes apart. ``said`` keeps "they do
-    not cross" apart from "cannot tell". ``bracket`` holds the rungs on either side of an observed one.
+    not cross" apart from "cannot tell". ``bracket`` holds the rungs on either side of an observed
+    one.
     """
 
     probability: float

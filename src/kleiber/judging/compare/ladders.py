@@ -22,8 +22,9 @@ class Ladders:
     """The rungs of both arms, A's before B's, in n entries.
 
     ``sd`` is of one run about its rung (nats), from ``df`` degrees of freedom; ``misfit`` is of a
-    rung about any smooth curve. ``correlation`` is of paired runs, ``pairs`` the entries (of A,
-    of B) at one compute, with the seeds that both have in ``shared``.
+    rung about any smooth curve, of which both arms share ``together`` at one compute, since a
+    rung is odd in the same way for both. ``correlation`` is of paired runs, ``pairs`` the entries
+    (of A, of B) at one compute, with the seeds that both have in ``shared``.
     """
 
     flops: Array
@@ -37,6 +38,7 @@ class Ladders:
     df: int
     correlation: float
     misfit: float = 0.0
+    together: float = 0.0
 
     def __len__(self) -> int:
         return self.mean.size
@@ -82,11 +84,18 @@ class Ladders:
 
     def covariance(self) -> Array:
         """Return the covariance (n, n) of the rungs' means."""
-        found = np.diag(self.sd**2 / self.count + self.misfit**2)
+        found = np.diag(self.sd**2 / self.count) + self.of_misfit()
         for (i, j), both in zip(self.pairs, self.shared, strict=True):
-            found[i, j] = found[j, i] = (
-                self.correlation * self.sd**2 * both / (self.count[i] * self.count[j])
-            )
+            paired = self.correlation * self.sd**2 * both / (self.count[i] * self.count[j])
+            found[i, j] += paired
+            found[j, i] += paired
+        return found
+
+    def of_misfit(self) -> Array:
+        """Return the part of the covariance (n, n) that no seed averages out."""
+        found = np.eye(len(self)) * self.misfit**2
+        for i, j in self.pairs:
+            found[i, j] = found[j, i] = self.together * self.misfit**2
         return found
 
     def below(self, flops: float) -> Ladders:

@@ -23,6 +23,7 @@ from kleiber.laws.base import Array
 
 LEAST_POOL = 8  # residuals of seeds below which noise is drawn from a normal
 ODD = 0.05  # chance below which what rungs miss a curve by is no noise between seeds
+LEAST_SHARED, SHRUNK = 4, 4.0  # rungs for a correlation, and how many of none it is drawn by
 LEAST_FREE = 2.0  # degrees of freedom that the richest form leaves
 
 
@@ -89,11 +90,25 @@ def with_noise(data: Ladders) -> Ladders:
         if free < LEAST_FREE or rest @ inner @ rest < float(chdtri(free, ODD)):
             return data
         extra = float((rest**2).sum()) / free - float(np.mean(data.sd**2 / data.count))
-        return replace(data, misfit=float(np.sqrt(max(extra, 0.0))))
+        shared = _together(data, rest)
+        return replace(data, misfit=float(np.sqrt(max(extra, 0.0))), together=shared)
     if free < LEAST_FREE:
         return data
     sd = float(np.sqrt((rest**2 * data.count).sum() / free))
-    return replace(data, sd=max(sd, data.sd / 4.0), df=0)
+    sd = max(sd, data.sd / 4.0)
+    # a rung's one run: its noise and its oddity cannot be told apart, and both may be shared
+    both = tuple(int(min(data.count[i], data.count[j])) for i, j in data.pairs)
+    return replace(data, sd=sd, df=0, correlation=_together(data, rest), shared=both)
+
+
+def _together(data: Ladders, rest: Array) -> float:
+    """Return the correlation (0 to .9) of both arms' misses at one rung, drawn towards none."""
+    if len(data.pairs) < LEAST_SHARED:
+        return 0.0
+    left, right = (rest[[pair[k] for pair in data.pairs]] for k in (0, 1))
+    scale = float(np.sqrt((left @ left) * (right @ right)))
+    found = float(left @ right) / scale if scale > 0 else 0.0
+    return float(np.clip(found * len(left) / (len(left) + SHRUNK), 0.0, 0.9))
 
 
 def noise(data: Ladders, rng: np.random.Generator, replicates: int) -> Array:
@@ -110,7 +125,9 @@ def noise(data: Ladders, rng: np.random.Generator, replicates: int) -> Array:
         for i, count in enumerate(data.count.astype(int)):
             picked = rng.integers(pool.size, size=(replicates, count))
             found[:, i] = pool[picked].mean(axis=1)
-    return scale * found + data.misfit * rng.normal(size=(replicates, n))
+    if data.misfit > 0:
+        found = found + rng.normal(size=(replicates, n)) @ np.linalg.cholesky(data.of_misfit()).T
+    return scale * found
 
 
 def _pool(data: Ladders) -> Array:
