@@ -139,7 +139,7 @@ def _told_by(law: Knowledge, name: str) -> int:
         return sum(cell.architecture == name for cell in law.cells)
     if name in ("margin", "fall", "room"):
         return sum(min(cell.bits) < FLOAT for cell in law.cells)
-    return len(law.cells)
+    return sum(cell.architecture == law.reference for cell in law.cells)
 
 
 def _left_notes(law: Knowledge, gathered: Gathered) -> list[str]:
