@@ -15,7 +15,8 @@ from kleiber.laws.base import Array
 
 REPLICATES = 1000
 PLAIN = 200  # replicates of the plain separate fits
-EXPONENTS = np.linspace(0.02, 0.6, 59)
+STEP, SECTIONS, GOLDEN = 0.02, 30, 0.6180339887498949
+EXPONENTS = STEP * np.arange(1, 31)
 TAIL = 1.6449  # of 90 %
 
 
@@ -45,7 +46,7 @@ def nested(data: Ladders, target: float, rng: np.random.Generator) -> Said:
 
 
 def separate(data: Ladders, target: float, rng: np.random.Generator) -> Said:
-    """Fit E + A C^-a to each arm by itself: exponents on a grid, E and A not negative."""
+    """Fit E + A C^-a to each arm by itself: least squares, E and A not negative."""
     sides = [np.flatnonzero(data.arm == side) for side in (0.5, -0.5)]
     places = np.linspace(np.log(data.flops.min()), np.log(target), 161)
     curves: list[Array] = []
@@ -66,20 +67,33 @@ def separate(data: Ladders, target: float, rng: np.random.Generator) -> Said:
 
 
 def _plain(flops: Array, y: Array, at: Array) -> Array:
-    """Return the fitted losses (B, k) at computes (k,) of mean losses (B, n)."""
-    unit = flops.min()
-    best = np.full(len(y), np.inf)
-    found = np.empty((len(y), len(at)))
-    for exponent in EXPONENTS:
-        design = np.stack([np.ones(len(flops)), (flops / unit) ** -exponent], axis=1)
-        values = y @ np.linalg.pinv(design).T
-        cost = ((y - values @ design.T) ** 2).sum(axis=1)
-        cost = np.where((values < 0).any(axis=1), np.inf, cost)
-        better = cost < best
-        best[better] = cost[better]
-        there = np.stack([np.ones(len(at)), (at / unit) ** -exponent])
-        found[better] = values[better] @ there
-    return found
+    """Return the fitted losses (B, k) at computes (k,) of mean losses (B, n).
+
+    The exponent's cost is searched on a grid, then by golden sections about its lowest.
+    """
+    x = np.log(flops / flops.min())
+    costs = np.stack([_given(np.full(len(y), one), x, y)[0] for one in EXPONENTS])
+    best = EXPONENTS[np.clip(np.argmin(costs, axis=0), 1, len(EXPONENTS) - 2)]
+    low, high = best - STEP, best + STEP
+    for _ in range(SECTIONS):
+        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        lower = _given(left, x, y)[0] < _given(right, x, y)[0]
+        low, high = np.where(lower, low, left), np.where(lower, right, high)
+    exponent = 0.5 * (low + high)
+    _, floor, size = _given(exponent, x, y)
+    return floor[:, None] + size[:, None] * np.exp(-exponent[:, None] * np.log(at / flops.min()))
+
+
+def _given(exponent: Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return cost, E and A (B,) of the best curve with exponents (B,), E and A not negative."""
+    power = np.exp(-exponent[:, None] * x)
+    centred = power - power.mean(axis=1, keepdims=True)
+    size = np.maximum((centred * y).sum(axis=1) / (centred**2).sum(axis=1), 0.0)
+    floor = y.mean(axis=1) - size * power.mean(axis=1)
+    below = floor < 0
+    size = np.where(below, (power * y).sum(axis=1) / (power**2).sum(axis=1), size)
+    floor = np.where(below, 0.0, floor)
+    return ((y - floor[:, None] - size[:, None] * power) ** 2).sum(axis=1), floor, size
 
 
 def straight(data: Ladders, target: float, rng: np.random.Generator) -> Said:
