@@ -74,12 +74,14 @@ def _plain(flops: Array, y: Array, at: Array) -> Array:
     x = np.log(flops / flops.min())
     costs = np.stack([_given(np.full(len(y), one), x, y)[0] for one in EXPONENTS])
     best = EXPONENTS[np.clip(np.argmin(costs, axis=0), 1, len(EXPONENTS) - 2)]
-    low, high = best - STEP, best + STEP
+    low: Array = best - STEP
+    high: Array = best + STEP
     for _ in range(SECTIONS):
-        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        left: Array = high - GOLDEN * (high - low)
+        right: Array = low + GOLDEN * (high - low)
         lower = _given(left, x, y)[0] < _given(right, x, y)[0]
         low, high = np.where(lower, low, left), np.where(lower, right, high)
-    exponent = 0.5 * (low + high)
+    exponent: Array = 0.5 * (low + high)
     _, floor, size = _given(exponent, x, y)
     return floor[:, None] + size[:, None] * np.exp(-exponent[:, None] * np.log(at / flops.min()))
 
