@@ -15,7 +15,6 @@ def declare(scale: Scale) -> Result:
         compare.append(
             Compare(over=scale.overfilled, under=2.3, most=1, published="at most 2.3"),
         )
-    first = scale.sizes[0]
     return Result(
         number=1,
         title="1000 exposures store about 2 bits per parameter, whatever the shape",
@@ -25,10 +24,7 @@ def declare(scale: Scale) -> Result:
         seeds=scale.long_seeds,
         arms=(
             *(Arm(name=size.name, cell=size.cell) for size in scale.sizes),
-            *(
-                Arm(name=f"{layers} layers", cell=scale.high(layers=layers), equal=first.name)
-                for layers in scale.depths
-            ),
+            *(Arm(name=one.name, cell=one.cell, equal=one.size) for one in scale.depths),
         ),
         compare=(
             *compare,
@@ -41,11 +37,8 @@ def declare(scale: Scale) -> Result:
                 if size.figure is not None
             ),
             *(
-                Compare(
-                    over=f"{layers} layers", under=first.name, least=0.8, most=1.25,
-                    published="the same",
-                )
-                for layers in scale.depths
+                Compare(over=one.name, under=one.size, least=0.8, most=1.25, published="the same")
+                for one in scale.depths
             ),
         ),
         notes=scale.notes.get(1, ()),

@@ -46,6 +46,19 @@ class Size:
     figure: float | None = None
 
 
+@dataclass(frozen=True)
+class Depth:
+    """A model of other depth; its width is the one at which it has the parameters of a size."""
+
+    size: str
+    cell: Cell
+
+    @property
+    def name(self) -> str:
+        """Name the arm."""
+        return f"{self.cell.layers} layers, as {self.size}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """One preset of the study; every cell is taught the same number of people or over-fills.
@@ -68,7 +81,7 @@ class Scale:
     saturated: Cell
     peak: str | None = None  # of sizes: where 2 bits are asked for, and where at most 2.3
     overfilled: str | None = None
-    depths: Sequence[int] = ()
+    depths: Sequence[Depth] = ()
     mixes: Sequence[int] = (7,)  # parts of fresh junk for one useful part, the last compared
     long_mixed: float | None = None  # exposures at which junk is shown once more
     seeds: int = SEEDS
