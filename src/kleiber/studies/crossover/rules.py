@@ -16,7 +16,7 @@ from kleiber.laws.base import Array
 REPLICATES = 1000
 PLAIN = 200  # replicates of the plain separate fits
 STEP, SECTIONS, GOLDEN = 0.02, 30, 0.6180339887498949
-EXPONENTS = STEP * np.arange(1, 31)
+EXPONENTS: Array = STEP * np.arange(1, 31, dtype=np.float64)
 TAIL = 1.6449  # of 90 %
 
 
