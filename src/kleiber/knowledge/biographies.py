@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.errors import UsageError
-from kleiber.knowledge.chance import below, draw, order
 from kleiber.knowledge.grammar import DISTRACTORS, Template, templates
 from kleiber.knowledge.lengths import Lengths, lengths
 from kleiber.knowledge.people import ATTRIBUTES, People
@@ -32,6 +31,7 @@ from kleiber.knowledge.pieces import OPENING, Builder, Sentences, Table, sentenc
 from kleiber.knowledge.pools import PRONOUNS
 from kleiber.knowledge.texts import NAME, SEPARATOR, Biography, Texts
 from kleiber.knowledge.tokens import Tokenizer, Words
+from kleiber.training.chance import below, draw, order
 
 FORMS = ("bioS", "bioS-simple", "bioR")
 REWRITES = 40

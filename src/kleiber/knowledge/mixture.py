@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from kleiber.errors import InputError
 from kleiber.knowledge.biographies import Biographies
-from kleiber.knowledge.chance import draw
 from kleiber.knowledge.packing import Batch, Windows, as_batch, check_step
 from kleiber.knowledge.shares import Share
 from kleiber.knowledge.strings import Strings
 from kleiber.knowledge.texts import Source
 from kleiber.knowledge.views import Group, Junk, Marked
+from kleiber.training.chance import draw
 
 GROUP = 512
 """Windows in whose order the shares are mixed, about."""

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import UsageError
-from kleiber.knowledge.chance import draw, permute
 from kleiber.knowledge.texts import Source
+from kleiber.training.chance import draw, permute
 
 IGNORED = -100
 """The target where nothing is to be predicted; PyTorch's cross entropy skips it."""

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.errors import InputError
-from kleiber.knowledge.chance import below, draw, permute
 from kleiber.knowledge.pools import PRONOUNS, Pools
+from kleiber.training.chance import below, draw, permute
 
 ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "work_city")
 

@@ -20,12 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from kleiber.errors import UsageError
 from kleiber.knowledge.biographies import VALUE, Biographies
-from kleiber.knowledge.chance import draw, permute
 from kleiber.knowledge.packing import IGNORED, Batch, check_step
 from kleiber.knowledge.people import ATTRIBUTES
 from kleiber.knowledge.pieces import EMPTY, OPENING, Table
 from kleiber.knowledge.strings import Strings
 from kleiber.knowledge.texts import NAME, SEPARATOR, Texts
+from kleiber.training.chance import draw, permute
 
 HALVES, ASKED = 120, 121  # what a draw is for, its first key
 QUESTION = " What is the {} of"

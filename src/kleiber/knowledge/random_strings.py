@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.errors import InputError
-from kleiber.knowledge.chance import below, draw
 from kleiber.knowledge.measure import LN2, Terms, sample, text_sums
 from kleiber.knowledge.reading import Nats, nats_of
 from kleiber.knowledge.texts import SEPARATOR, Biography, Texts
 from kleiber.training import GPT
+from kleiber.training.chance import below, draw
 
 SYMBOL = 2  # the kind of a string's tokens
 SYMBOLS = 4  # what a draw is for: its first key

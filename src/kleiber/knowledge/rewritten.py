@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.errors import InputError
-from kleiber.knowledge.chance import draw, order
 from kleiber.knowledge.corpus import Corpus, Telling
 from kleiber.knowledge.texts import NAME, SEPARATOR, Biography, Texts, ragged
 from kleiber.knowledge.tokens import Tokenizer, Words
+from kleiber.training.chance import draw, order
 
 WHO, WHICH = 110, 111  # what a draw is for, its first key
 VALUE = NAME + 1  # the kind of the first attribute

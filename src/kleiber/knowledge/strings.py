@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.errors import InputError
-from kleiber.knowledge.chance import LARGEST, below, draw, order, permute
 from kleiber.knowledge.texts import NAME, SEPARATOR, Biography, Texts
+from kleiber.training.chance import LARGEST, below, draw, order, permute
 
 NAMES, DICTIONARY, VALUES, ORDERS = range(4)  # what a draw is for: its first key
 FIRST, REST = 2, 3  # kinds of the first chunk's tokens and of the other chunks'

@@ -3,7 +3,7 @@
 ``model`` the network (``norms``, ``feedforward``, ``experts`` its parts) · ``architectures`` others
 by name · ``sizes`` the width for a number of parameters · ``count`` parameters and FLOPs ·
 ``optim`` AdamW · ``schedule`` the learning rate · ``step`` one update of one model or of a stack ·
-``watch`` what foretells trouble · ``loop`` a whole run · ``folder`` what it leaves on disk ·
+``chance`` draws as pure functions of integers · ``watch`` what foretells trouble · ``loop`` a whole run · ``folder`` what it leaves on disk ·
 ``rung`` a recipe's rung as what is taken here · ``machine`` threads and memory.
 
 Nothing here knows what the tokens mean; a run takes any ``Batches``.

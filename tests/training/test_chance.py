@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kleiber.knowledge.chance import below, draw, mix, order, permute
+from kleiber.training.chance import below, draw, mix, order, permute
 
 
 def test_splitmix_known_answers() -> None:
