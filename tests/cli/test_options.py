@@ -12,6 +12,7 @@ import pytest
 import kleiber
 from kleiber.cli import VERBS
 from kleiber.cli.know import VERBS as OF_KNOW
+from kleiber.cli.ladder import VERBS as OF_LADDER
 from kleiber.laws import LAWS
 
 ASK = ("--params", "7e9", "--tokens", "140e9")
@@ -208,7 +209,12 @@ def test_the_printed_command_makes_the_output_again(
 
 
 @pytest.mark.parametrize(
-    "verb", [*(verb for verb in VERBS if verb != "know"), *(f"know {verb}" for verb in OF_KNOW)]
+    "verb",
+    [
+        *(verb for verb in VERBS if verb not in {"know", "ladder"}),
+        *(f"know {verb}" for verb in OF_KNOW),
+        *(f"ladder {verb}" for verb in OF_LADDER),
+    ],
 )
 def test_every_option_is_explained(call, verb: str) -> None:
     said = call(*verb.split(), "--help").out
