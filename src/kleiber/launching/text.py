@@ -8,6 +8,6 @@ from kleiber.recipes.rung import Rung
 
 def open_text(rung: Rung) -> Text:
     """Return the windows that a rung trains on, and those that are held out."""
-    from kleiber.training.text import open_text as opened  # pyright: ignore[reportMissingImports]
+    from kleiber.training.text import open_text as opened
 
     return opened(rung)

@@ -3,10 +3,11 @@
 ``model`` the network (``norms``, ``feedforward``, ``experts`` its parts) · ``architectures`` others
 by name · ``sizes`` the width for a number of parameters · ``count`` parameters and FLOPs ·
 ``optim`` AdamW · ``schedule`` the learning rate · ``step`` one update of one model or of a stack ·
-``chance`` draws as pure functions of integers · ``watch`` what foretells trouble · ``loop`` a whole run · ``folder`` what it leaves on disk ·
-``rung`` a recipe's rung as what is taken here · ``machine`` threads and memory.
+``watch`` what foretells trouble · ``loop`` a whole run · ``folder`` what it leaves on disk ·
+``rung`` a recipe's rung as what is taken here · ``text`` what a rung reads, in tokens ·
+``chance`` draws as functions of integers · ``machine`` threads and memory.
 
-Nothing here knows what the tokens mean; a run takes any ``Batches``.
+A run takes any ``Batches``; but for ``text``, nothing here knows what the tokens mean.
 """
 
 from __future__ import annotations

@@ -1,0 +1,65 @@
+"""From a rung's three words of text to its windows: ``text``, ``tokenizer``, ``epochs``."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from kleiber.errors import UsageError
+from kleiber.recipes.rung import Rung
+from kleiber.training.text.corpus import Corpus
+from kleiber.training.text.local import of_path, stdlib
+from kleiber.training.text.order import Order
+from kleiber.training.text.shards import Shards, shards_of
+from kleiber.training.text.tokenizer import Bytes, Tokenizer
+from kleiber.training.text.windows import Windows, available, blocks, check_enough
+
+
+def open_text(rung: Rung) -> Windows:
+    """Return the windows that a rung trains on, and those that are held out.
+
+    Raises InputError for a text that cannot be read or has fewer tokens than the rung asks for,
+    UsageError for names that mean nothing.
+    """
+    corpus, tokenizer = corpus_of(rung.text), tokenizer_of(rung.tokenizer)
+    shards = shards_of(corpus, tokenizer)
+    there = available(len(shards.training), rung.context)
+    order = Order.of(rung.steps * rung.batch, rung.epochs, rung.seed, there)
+    check_enough(order, rung.context, text=rung.text, rung=rung.name)
+    about = about_of(corpus, tokenizer, shards, order, rung.context)
+    return Windows(shards, order, rung.context, rung.batch, about)
+
+
+def corpus_of(name: str) -> Corpus:
+    """Return a corpus by its name, or that of a file or a folder."""
+    return stdlib() if name == "stdlib" else of_path(name)
+
+
+def tokenizer_of(name: str) -> Tokenizer:
+    """Return a tokenizer by its name."""
+    if name == "bytes":
+        return Bytes()
+    raise UsageError(f"There is no tokenizer '{name}'.", remedy="Use bytes.")
+
+
+def about_of(
+    corpus: Corpus, tokenizer: Tokenizer, shards: Shards, order: Order, context: int
+) -> dict[str, Any]:
+    """Return what a run's record says of its text."""
+    held = shards.index["heldout"]
+    asked = blocks(shards.heldout, context)
+    checksum = hashlib.sha256(b"".join(block.tobytes() for block in asked)).hexdigest()[:16]
+    return {
+        "name": corpus.name,
+        "checksum": corpus.checksum,
+        **corpus.about,
+        "tokenizer": tokenizer.name,
+        "tokenizer_checksum": tokenizer.checksum,
+        "vocab": tokenizer.vocab,
+        "bytes_per_token": held["bytes"] / held["tokens"],
+        "available_tokens": (order.available or 0) * context,
+        "unique_tokens": order.unique * context,
+        "epochs": order.epochs,
+        "validation_set": f"{corpus.name} {tokenizer.name} {checksum}",
+        "validation_tokens": sum(len(block) - 1 for block in asked),
+    }

@@ -1,0 +1,63 @@
+"""Which window each place of a run shows: exact counts of what differs and what comes again.
+
+A run shows ``shown`` windows, of which ``unique`` differ; places count them from 0. The first
+``unique`` places show each of them once, every later pass the same ones in another order, and the
+last pass ends where the run does. Which windows of a text these are is a permutation of all of
+them by the seed, so that a shorter run, or one with fewer unique windows, sees the first of those
+that a longer one sees, in the same order in the first pass.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.errors import UsageError
+from kleiber.training.chance import draw, permute
+
+TEXT, PASS = 200, 201
+"""What these draws are for, their first keys."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The windows of a run by their place; ``available`` is None where a text does not end."""
+
+    shown: int
+    unique: int
+    seed: int
+    available: int | None = None
+
+    @classmethod
+    def of(cls, shown: int, epochs: float, seed: int, available: int | None = None) -> Order:
+        """Return the order of a run of so many windows, which it shows so many times over.
+
+        The windows that differ are shown / epochs, rounded up: none is shown more often than
+        ``epochs``, rounded up.
+        """
+        if not 1 <= epochs <= shown:
+            raise UsageError(
+                f"{epochs:g} epochs of {shown:,} windows in all; 1 to {shown:,} are possible.",
+                remedy="Correct epochs in the recipe.",
+            )
+        return cls(shown, math.ceil(round(shown / epochs, 6)), seed, available)
+
+    @property
+    def epochs(self) -> float:
+        """How often a window is shown, on average."""
+        return self.shown / self.unique
+
+    def windows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the window at each place."""
+        turns, found = np.divmod(places, self.unique)
+        for turn in np.unique(turns):
+            if turn:  # the first pass is in the order of the text's permutation
+                here = turns == turn
+                key = int(draw(self.seed, PASS, int(turn)))
+                found[here] = permute(key, found[here], self.unique)
+        if self.available is None:
+            return found
+        return permute(int(draw(self.seed, TEXT)), found, self.available)

@@ -1,0 +1,129 @@
+"""The windows of a text on disk: those of a run, and those that are held out.
+
+The training part is cut into windows of ``context`` tokens that overlap by the one token that is
+both the last target and the next input, so that every token but the first is a target of one
+window and of one alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.errors import InputError, UsageError
+from kleiber.training.text.order import Order
+from kleiber.training.text.shards import Shards
+
+IGNORED = -100
+"""The target where nothing is to be predicted."""
+
+BLOCK, BLOCKS = 2048, 32
+"""Targets of a block of held-out text, and how many blocks are asked for at most."""
+
+Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The batches of one run over a text on disk."""
+
+    shards: Shards = field(repr=False)
+    order: Order
+    context: int
+    size: int  # windows a step
+    about: dict[str, Any]
+
+    @property
+    def width(self) -> int:
+        """Tokens that a window predicts."""
+        return self.context
+
+    @property
+    def vocab(self) -> int:
+        """Rows that its tokens need."""
+        return self.shards.index["vocab"]
+
+    @property
+    def windows(self) -> int:
+        """Windows that the run shows."""
+        return self.order.shown
+
+    @property
+    def steps(self) -> int:
+        """Batches of the run."""
+        return self.order.shown // self.size
+
+    @property
+    def tokens(self) -> int:
+        """Targets that the run shows."""
+        return self.order.shown * self.context
+
+    def batch(self, step: int) -> Batch:
+        """Return the inputs and the targets of a step, both of shape [size, context]."""
+        if not 0 <= step < self.steps:
+            raise UsageError(f"step {step} of {self.steps} steps; they count from 0.")
+        places = np.arange(step * self.size, (step + 1) * self.size)
+        starts = self.order.windows(places) * self.context
+        rows = self.shards.training[starts[:, None] + np.arange(self.context + 1)]
+        rows = np.asarray(rows).astype(np.int64)
+        return rows[:, :-1], rows[:, 1:]
+
+    def heldout(self) -> Iterator[Batch]:
+        """Yield the held-out batches, the same ones whatever the seed and the epochs."""
+        yield from cut(blocks(self.shards.heldout, self.context), self.context, self.size)
+
+
+def available(tokens: int, context: int) -> int:
+    """Return how many windows a text of so many tokens is cut into."""
+    return max(0, (tokens - 1) // context)
+
+
+def check_enough(order: Order, context: int, *, text: str, rung: str) -> None:
+    """Raise InputError where a run asks for more tokens than the text has."""
+    assert order.available is not None
+    if order.unique <= order.available:
+        return
+    there, needed = order.available * context, order.unique * context
+    passes = order.shown // max(1, order.available) + 1
+    if order.available:
+        remedy = f"Name a longer text, ask for fewer tokens, or set epochs = {passes} or more."
+    else:
+        remedy = "Name a longer text, or a shorter context."
+    raise InputError(
+        f"The text '{text}' has {there:,} tokens to train on in windows of {context:,}, and {rung} "
+        f"asks for {needed:,} different ones ({order.shown * context:,} in all).",
+        remedy=remedy,
+    )
+
+
+def blocks(tokens: NDArray[Any], context: int) -> list[NDArray[np.int64]]:
+    """Return blocks of held-out tokens: all where there are few, else spread evenly.
+
+    A block has ``BLOCK`` targets, or the context where that is more, and one token before them; its
+    targets are the same ones for every context up to ``BLOCK``.
+    """
+    size = max(BLOCK, context)
+    targets = len(tokens) - 1
+    if targets <= size * BLOCKS:
+        starts = np.arange(0, targets, size)
+    else:
+        starts = np.linspace(0, targets - size, BLOCKS).astype(np.int64)
+    return [np.asarray(tokens[start : start + size + 1]).astype(np.int64) for start in starts]
+
+
+def cut(pieces: list[NDArray[np.int64]], context: int, size: int) -> Iterator[Batch]:
+    """Yield blocks as batches of windows; what a block leaves empty is not asked for."""
+    rows: list[NDArray[np.int64]] = []
+    for piece in pieces:
+        count = -(-(len(piece) - 1) // context)
+        padded = np.full(count * context + 1, -1, dtype=np.int64)
+        padded[: len(piece)] = piece
+        rows += [padded[i * context : (i + 1) * context + 1] for i in range(count)]
+    for start in range(0, len(rows), size):
+        batch = np.stack(rows[start : start + size])
+        inputs, targets = batch[:, :-1], batch[:, 1:]
+        yield np.where(inputs < 0, 0, inputs), np.where(targets < 0, IGNORED, targets)
