@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from kleiber.errors import InputError, MissingExtraError
+from kleiber.errors import InputError
+from kleiber.training.text import bytepairs
+
+INSTEAD = "word-level tokens"
+"""What needs no package, for those who lack one."""
 
 Token = tuple[int | str, int, int]
 
@@ -55,7 +58,7 @@ class BytePairs:
     @classmethod
     def from_files(cls, vocabulary: str | Path, merges: str | Path) -> BytePairs:
         """Read a vocabulary such as GPT-2's: ``encoder.json`` and ``vocab.bpe``."""
-        tokenizers = _tokenizers()
+        library = bytepairs.tokenizers(instead=INSTEAD)
         for path in (vocabulary, merges):
             if not Path(path).is_file():
                 raise InputError(
@@ -63,26 +66,18 @@ class BytePairs:
                     remedy="Give a byte-pair vocabulary (encoder.json) and its merges (vocab.bpe).",
                 )
         try:
-            model = tokenizers.models.BPE.from_file(str(vocabulary), str(merges))
+            model = library.models.BPE.from_file(str(vocabulary), str(merges))
         except Exception as error:  # the library raises nothing more exact
             raise InputError(
                 f"{vocabulary} and {merges} are no byte-pair vocabulary: {error}.",
                 remedy="Give a vocabulary (encoder.json) and its merges (vocab.bpe).",
             ) from error
-        return cls(_byte_level(model))
+        return cls(bytepairs.byte_level(model, instead=INSTEAD))
 
     @classmethod
     def train(cls, texts: Iterable[str], rows: int) -> BytePairs:
         """Learn a vocabulary of so many rows, 256 bytes among them, from texts."""
-        tokenizers = _tokenizers()
-        model = _byte_level(tokenizers.models.BPE())
-        trainer = tokenizers.trainers.BpeTrainer(
-            vocab_size=rows,
-            show_progress=False,
-            initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
-        )
-        model.train_from_iterator(texts, trainer)
-        return cls(model)
+        return cls(bytepairs.learned(texts, rows, instead=INSTEAD))
 
     def encode(self, texts: Sequence[str]) -> list[list[Token]]:
         """Return the tokens of each text."""
@@ -94,21 +89,3 @@ class BytePairs:
     def text(self, keys: Sequence[Any]) -> str:
         """Return the text of tokens."""
         return self.model.decode([int(key) for key in keys])
-
-
-def _byte_level(model: Any) -> Any:
-    tokenizers = _tokenizers()
-    tokenizer = tokenizers.Tokenizer(model)
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = tokenizers.decoders.ByteLevel()
-    return tokenizer
-
-
-def _tokenizers() -> Any:
-    try:
-        return import_module("tokenizers")
-    except ImportError as error:
-        raise MissingExtraError(
-            "byte-pair tokens need the package tokenizers, which is not installed.",
-            remedy="Install it (pip install tokenizers), or take word-level tokens.",
-        ) from error

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import platform
 import sysconfig
+import zlib
 from pathlib import Path
 
 from kleiber.errors import InputError
-from kleiber.training.text.corpus import Corpus, of_files
+from kleiber.training.text.corpus import Corpus, decoded, of_files, parts
+
+GCIDE = Path("/usr/share/dictd/gcide.dict.dz")
+"""Where Debian's package dict-gcide has the text; its format is gzip's with an index."""
 
 SUFFIXES = (
     *(".txt", ".md", ".rst", ".tex", ".jsonl", ".csv", ".tsv", ".html", ".xml", ".toml", ".yaml"),
@@ -44,6 +50,30 @@ def stdlib() -> Corpus:
             remedy='Name a file or a folder of text instead, such as text = "corpus.txt".',
         )
     return of_files("stdlib", found, python=platform.python_version())
+
+
+def gcide(path: Path = GCIDE) -> Corpus:
+    """Return the Collaborative International Dictionary of English, where Debian installed it.
+
+    40 MB of Webster's of 1913 with additions (GPL-2 or later), cut at empty lines into documents
+    of about 8,192 characters.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(
+            f"The dictionary gcide is not installed: there is no '{path}'.",
+            remedy="Install it where Debian's packages are (apt install dict-gcide), or name "
+            "another text, such as stdlib.",
+        ) from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"'{path}' cannot be read: {str(error).rstrip('.')}.",
+            remedy="Install Debian's dict-gcide again.",
+        ) from None
+    text = decoded(content, path)
+    checksum = hashlib.sha256(content).hexdigest()[:16]
+    return Corpus("gcide", checksum, lambda: parts(text, 8192), {"bytes": len(content)})
 
 
 def of_path(name: str) -> Corpus:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
-from kleiber.errors import UsageError
 from kleiber.recipes.rung import Rung
 from kleiber.training.text.corpus import Corpus
-from kleiber.training.text.local import of_path, stdlib
+from kleiber.training.text.local import gcide, of_path, stdlib
 from kleiber.training.text.order import Order
 from kleiber.training.text.shards import Shards, shards_of
-from kleiber.training.text.tokenizer import Bytes, Tokenizer
+from kleiber.training.text.tokenizer import tokenizer_of
 from kleiber.training.text.windows import Windows, available, blocks, check_enough
 
 
@@ -26,40 +26,33 @@ def open_text(rung: Rung) -> Windows:
     there = available(len(shards.training), rung.context)
     order = Order.of(rung.steps * rung.batch, rung.epochs, rung.seed, there)
     check_enough(order, rung.context, text=rung.text, rung=rung.name)
-    about = about_of(corpus, tokenizer, shards, order, rung.context)
+    about = about_of(corpus, shards, order, rung.context)
     return Windows(shards, order, rung.context, rung.batch, about)
 
 
 def corpus_of(name: str) -> Corpus:
     """Return a corpus by its name, or that of a file or a folder."""
-    return stdlib() if name == "stdlib" else of_path(name)
+    if name == "stdlib":
+        return stdlib()
+    if name == "gcide":
+        return gcide()
+    return of_path(name)
 
 
-def tokenizer_of(name: str) -> Tokenizer:
-    """Return a tokenizer by its name."""
-    if name == "bytes":
-        return Bytes()
-    raise UsageError(f"There is no tokenizer '{name}'.", remedy="Use bytes.")
-
-
-def about_of(
-    corpus: Corpus, tokenizer: Tokenizer, shards: Shards, order: Order, context: int
-) -> dict[str, Any]:
+def about_of(corpus: Corpus, shards: Shards, order: Order, context: int) -> dict[str, Any]:
     """Return what a run's record says of its text."""
-    held = shards.index["heldout"]
+    index, held = shards.index, shards.index["heldout"]
     asked = blocks(shards.heldout, context)
     checksum = hashlib.sha256(b"".join(block.tobytes() for block in asked)).hexdigest()[:16]
     return {
         "name": corpus.name,
         "checksum": corpus.checksum,
         **corpus.about,
-        "tokenizer": tokenizer.name,
-        "tokenizer_checksum": tokenizer.checksum,
-        "vocab": tokenizer.vocab,
+        **{key: index[key] for key in ("tokenizer", "tokenizer_checksum", "vocab")},
         "bytes_per_token": held["bytes"] / held["tokens"],
         "available_tokens": (order.available or 0) * context,
         "unique_tokens": order.unique * context,
         "epochs": order.epochs,
-        "validation_set": f"{corpus.name} {tokenizer.name} {checksum}",
+        "validation_set": f"{Path(corpus.name).name} {index['tokenizer']} {checksum}",
         "validation_tokens": sum(len(block) - 1 for block in asked),
     }

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from kleiber.errors import InputError
 from kleiber.training.text import cache
 from kleiber.training.text.corpus import Corpus
-from kleiber.training.text.tokenizer import Tokenizer
+from kleiber.training.text.tokenizer import Named
 
-FORMAT = 1  # of the folder; raised when what a corpus turns into changes
+FORMAT = 2  # of the folder; raised when what a corpus turns into changes
 SIDES = ("training", "heldout")
 HELDOUT = 0.05
 """The share of documents that is held out."""
@@ -75,9 +75,9 @@ def hash_of(document: str) -> int:
     return int.from_bytes(hashlib.sha256(document.encode("utf-8")).digest()[:8], "big")
 
 
-def shards_of(corpus: Corpus, tokenizer: Tokenizer) -> Shards:
+def shards_of(corpus: Corpus, tokenizer: Named) -> Shards:
     """Return a corpus's tokens, from the cache where they were made before."""
-    name = cache.name_of(FORMAT, corpus.checksum, tokenizer.name, tokenizer.checksum)
+    name = cache.name_of(FORMAT, corpus.checksum, tokenizer.name, tokenizer.key)
     folder = cache.made_once(cache.root() / name, lambda path: _make(path, corpus, tokenizer))
     return opened(folder)
 
@@ -105,29 +105,61 @@ def _damaged(folder: Path, why: str) -> InputError:
     )
 
 
-def _make(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> None:
+def _make(folder: Path, corpus: Corpus, named: Named) -> None:
     """Tokenise a corpus into a folder."""
     split = Split.of(corpus)
+    taught = (document for held, document in split.sides(corpus.documents()) if not held)
+    tokenizer = named.learn(taught)
+    tokenizer.save(folder)
     kind = np.dtype(np.uint16 if tokenizer.vocab <= 2**16 else np.uint32)
-    index: dict[str, Any] = {"dtype": kind.name, "corpus": corpus.name, "text": corpus.checksum}
-    index |= {"tokenizer": tokenizer.name, "vocab": tokenizer.vocab, "end": tokenizer.end}
-    files = [(folder / f"{side}.bin").open("wb") for side in SIDES]
-    sums = [hashlib.sha256() for _ in SIDES]
-    counts = [{"tokens": 0, "documents": 0, "bytes": 0} for _ in SIDES]
+    end = tokenizer.vocab - 1
+    writers = [Writer.of(folder / f"{side}.bin") for side in SIDES]
     documents = split.sides(corpus.documents())
     try:
         while some := list(itertools.islice(documents, AT_ONCE)):
             encoded = tokenizer.encode([document for _, document in some])
             for (held, document), tokens in zip(some, encoded, strict=True):
-                content = np.append(tokens, tokenizer.end).astype(kind).tobytes()
-                files[held].write(content)
-                sums[held].update(content)
-                counts[held]["tokens"] += len(tokens) + 1
-                counts[held]["documents"] += 1
-                counts[held]["bytes"] += len(document.encode("utf-8"))
+                writers[held].write(np.append(tokens, end).astype(kind), document)
     finally:
-        for file in files:
-            file.close()
-    for side, count, total in zip(SIDES, counts, sums, strict=True):
-        index[side] = {**count, "checksum": total.hexdigest()[:16]}
+        for writer in writers:
+            writer.file.close()
+    index = {
+        "dtype": kind.name,
+        "text": corpus.checksum,
+        "tokenizer": named.name,
+        "tokenizer_checksum": tokenizer.checksum,
+        "vocab": tokenizer.vocab,
+        "end": end,
+        **{side: writer.counts() for side, writer in zip(SIDES, writers, strict=True)},
+    }
     (folder / "index.json").write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+
+
+@dataclass
+class Writer:
+    """One side's file as it grows, with what its index is to say."""
+
+    file: BinaryIO
+    digest: Any
+    tokens: int = 0
+    documents: int = 0
+    bytes: int = 0
+
+    @classmethod
+    def of(cls, path: Path) -> Writer:
+        """Open a file for one side."""
+        return cls(path.open("wb"), hashlib.sha256())
+
+    def write(self, tokens: NDArray[Any], document: str) -> None:
+        """Write a document's tokens, its end among them."""
+        content = tokens.tobytes()
+        self.file.write(content)
+        self.digest.update(content)
+        self.tokens += len(tokens)
+        self.documents += 1
+        self.bytes += len(document.encode("utf-8"))
+
+    def counts(self) -> dict[str, Any]:
+        """Return what was written: tokens, documents, bytes of text, a checksum of the tokens."""
+        counts = {name: getattr(self, name) for name in ("tokens", "documents", "bytes")}
+        return {**counts, "checksum": self.digest.hexdigest()[:16]}

@@ -24,6 +24,9 @@ IGNORED = -100
 BLOCK, BLOCKS = 2048, 32
 """Targets of a block of held-out text, and how many blocks are asked for at most."""
 
+AT_ONCE, LOGITS = 8192, 2**24
+"""Targets of a held-out batch, and values of its logits, at most, but where training has more."""
+
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -74,7 +77,8 @@ class Windows:
 
     def heldout(self) -> Iterator[Batch]:
         """Yield the held-out batches, the same ones whatever the seed and the epochs."""
-        yield from cut(blocks(self.shards.heldout, self.context), self.context, self.size)
+        size = rows_at_once(self.size, self.context, self.vocab)
+        yield from cut(blocks(self.shards.heldout, self.context), self.context, size)
 
 
 def available(tokens: int, context: int) -> int:
@@ -113,6 +117,11 @@ def blocks(tokens: NDArray[Any], context: int) -> list[NDArray[np.int64]]:
     else:
         starts = np.linspace(0, targets - size, BLOCKS).astype(np.int64)
     return [np.asarray(tokens[start : start + size + 1]).astype(np.int64) for start in starts]
+
+
+def rows_at_once(batch: int, context: int, vocab: int) -> int:
+    """Return the windows that a model reads at a time: no fewer than in training, nor too many."""
+    return max(batch, min(AT_ONCE // context, LOGITS // (context * vocab)))
 
 
 def cut(pieces: list[NDArray[np.int64]], context: int, size: int) -> Iterator[Batch]:
