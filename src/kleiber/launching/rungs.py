@@ -1,7 +1,7 @@
 """Rungs that train together: text in, points with their held-out loss out, a folder each.
 
 What a folder of a rung holds besides a run's (``training.folder``): ``heldout_loss`` in some
-points and in the last; ``failed.json`` where the loss was no number, with why; ``process.json``
+points and in the last, which has ``seen_loss`` too; ``failed.json`` where the loss was no number, with why; ``process.json``
 while a process trains it.
 """
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 FAILED, PROCESS = "failed.json", "process.json"
 HELDOUT = 10  # readings from one look at the held-out loss to the next; the last is always taken
+SEEN = 65_536  # tokens of the training's own text that the finished model is asked for
 STACKED = 32  # widths up to here: three seeds in one stack take .75 of the time (16), .84 (32)
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -163,6 +164,7 @@ def result_of(folder: RunFolder) -> dict[str, Any]:
         "flops": record["exact_flops_per_token"] * last["tokens"],
         "loss": last.get("heldout_loss", last["loss"]),
         "train_loss": last["loss"],
+        "seen_loss": last.get("seen_loss"),
         "lr": record["rung"]["lr"],
         "steps": last["step"],
         "seconds": last["seconds"],
@@ -180,9 +182,21 @@ def _look(texts: Sequence[Text]) -> Look:
     def look(step: int, number: int, load: Callable[[], GPT]) -> dict[str, float]:
         if step != steps and (step // every) % HELDOUT:
             return {}
-        return {"heldout_loss": mean_nats(load(), texts[number].heldout())}
+        model, text = load(), texts[number]
+        found = {"heldout_loss": mean_nats(model, text.heldout())}
+        if step == steps:
+            found["seen_loss"] = mean_nats(model, seen(text))
+        return found
 
     return look
+
+
+def seen(text: Text) -> Iterator[Pair]:
+    """Return batches that training showed, evenly over its steps, of about SEEN tokens."""
+    tokens = text.batch(0)[0].size
+    count = min(text.steps, max(1, SEEN // tokens))
+    for step in np.linspace(0, text.steps - 1, count).astype(int):
+        yield text.batch(int(step))
 
 
 def _opened(rung: Rung, opener: Opener) -> Text:
