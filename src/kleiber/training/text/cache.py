@@ -8,7 +8,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DAY = 86_400.0
@@ -30,12 +31,19 @@ def name_of(*parts: object) -> str:
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     """Return the folder, which ``make`` fills beside its place if it is not there yet.
 
-    It is renamed into its place when all of it is written. Of two processes that make the same
-    one, the first to end gives it and the other's is thrown away.
+    It is renamed into its place when all of it is written; of several processes one makes it and
+    the others wait.
     """
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        if not folder.exists():  # another process may have made it meanwhile
+            _make(folder, make)
+    return folder
+
+
+def _make(folder: Path, make: Callable[[Path], None]) -> None:
     _sweep(folder)
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
@@ -50,7 +58,24 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes this folder, where the system can say so.
+
+    The lock goes with its process, however that ends. Where there are no locks two processes may
+    make the same folder, and one of them is kept.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        yield
+        return
+    with folder.with_suffix(".lock").open("wb") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _sweep(folder: Path) -> None:

@@ -6,8 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from kleiber.errors import UsageError
 from kleiber.recipes.rung import Rung
 from kleiber.training.text.corpus import Corpus
+from kleiber.training.text.languages import is_language, language_of
+from kleiber.training.text.languages.endless import Endless
 from kleiber.training.text.local import gcide, of_path, stdlib
 from kleiber.training.text.order import Order
 from kleiber.training.text.shards import Shards, shards_of
@@ -15,19 +18,33 @@ from kleiber.training.text.tokenizer import tokenizer_of
 from kleiber.training.text.windows import Windows, available, blocks, check_enough
 
 
-def open_text(rung: Rung) -> Windows:
+def open_text(rung: Rung) -> Windows | Endless:
     """Return the windows that a rung trains on, and those that are held out.
 
     Raises InputError for a text that cannot be read or has fewer tokens than the rung asks for,
     UsageError for names that mean nothing.
     """
+    shown = rung.steps * rung.batch
+    if is_language(rung.text):
+        _check_no_tokenizer(rung)
+        order = Order.of(shown, rung.epochs, rung.seed)
+        return Endless.of(rung.text, language_of(rung.text), order, rung.context, rung.batch)
     corpus, tokenizer = corpus_of(rung.text), tokenizer_of(rung.tokenizer)
     shards = shards_of(corpus, tokenizer)
     there = available(len(shards.training), rung.context)
-    order = Order.of(rung.steps * rung.batch, rung.epochs, rung.seed, there)
+    order = Order.of(shown, rung.epochs, rung.seed, there)
     check_enough(order, rung.context, text=rung.text, rung=rung.name)
     about = about_of(corpus, shards, order, rung.context)
     return Windows(shards, order, rung.context, rung.batch, about)
+
+
+def _check_no_tokenizer(rung: Rung) -> None:
+    if rung.tokenizer not in ("bytes", "none"):  # bytes: what a recipe has that says nothing
+        raise UsageError(
+            f"The language '{rung.text}' is made of tokens, and {rung.name} names the tokenizer "
+            f"'{rung.tokenizer}'.",
+            remedy='Set tokenizer = "none" in the recipe or under [changes].',
+        )
 
 
 def corpus_of(name: str) -> Corpus:

@@ -24,6 +24,9 @@ IGNORED = -100
 BLOCK, BLOCKS = 2048, 32
 """Targets of a block of held-out text, and how many blocks are asked for at most."""
 
+PLACES = 8192
+"""Places whose windows are worked out together."""
+
 AT_ONCE, LOGITS = 8192, 2**24
 """Targets of a held-out batch, and values of its logits, at most, but where training has more."""
 
@@ -39,6 +42,9 @@ class Windows:
     context: int
     size: int  # windows a step
     about: dict[str, Any]
+    _made: dict[int, NDArray[np.int64]] = field(
+        default_factory=dict[int, NDArray[np.int64]], repr=False, compare=False
+    )
 
     @property
     def width(self) -> int:
@@ -69,11 +75,22 @@ class Windows:
         """Return the inputs and the targets of a step, both of shape [size, context]."""
         if not 0 <= step < self.steps:
             raise UsageError(f"step {step} of {self.steps} steps; they count from 0.")
-        places = np.arange(step * self.size, (step + 1) * self.size)
-        starts = self.order.windows(places) * self.context
+        starts = self._ordered(step * self.size, (step + 1) * self.size) * self.context
         rows = self.shards.training[starts[:, None] + np.arange(self.context + 1)]
         rows = np.asarray(rows).astype(np.int64)
         return rows[:, :-1], rows[:, 1:]
+
+    def _ordered(self, start: int, end: int) -> NDArray[np.int64]:
+        """Return the windows at the places from ``start`` up to ``end``.
+
+        They are worked out thousands at a time, and the last such part is kept.
+        """
+        part = start // PLACES
+        if part not in self._made:
+            last = min((part + 1) * PLACES + self.size, self.order.shown)
+            self._made.clear()
+            self._made[part] = self.order.windows(np.arange(part * PLACES, last))
+        return self._made[part][start - part * PLACES : end - part * PLACES]
 
     def heldout(self) -> Iterator[Batch]:
         """Yield the held-out batches, the same ones whatever the seed and the epochs."""
