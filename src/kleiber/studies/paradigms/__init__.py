@@ -1,0 +1,1 @@
+"""Conventional wisdom from small data, tried where data are plenty: the study paradigms."""
