@@ -9,7 +9,7 @@ import numpy as np
 
 from kleiber.errors import KleiberError
 from kleiber.judging.compare.ladders import Ladders
-from kleiber.judging.compare.resample import draw
+from kleiber.judging.compare.resample import Draws, draw
 from kleiber.judging.compare.verdict import between
 from kleiber.laws.base import Array
 
@@ -90,65 +90,83 @@ def _odds(row: Held) -> float:
     return abs(row.actual - 0.5 * (row.upper + row.lower)) / max(half, 1e-12)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What can be hidden: a quantity at k rungs, in the order of compute.
+
+    It is ``weights`` (k, n) times the losses (n,); to hide it, entries from ``cut`` (k,) on go.
+    """
+
+    of: Of
+    flops: Array
+    weights: Array
+    cut: Array
+
+
 def backtest(data: Ladders, rng: np.random.Generator, replicates: int = REPLICATES) -> Card:
     """Hide the top rung, the top two and the top three, and predict each hidden rung."""
-    if len(data.pairs) > LEAST_LEFT:
-        flops, actual, error = data.differences()
-        return _card(data, "difference", flops, actual, error, rng, replicates)
-    sides = [np.flatnonzero(data.arm == side) for side in (0.5, -0.5)]
-    if min(map(len, sides)) > 1:
+    asked = _asked(data)
+    if asked is None:
         return Card(())
-    ladder = max(sides, key=len)
-    if len(ladder) <= LEAST_LEFT:
-        return Card(())
-    own = data.take(ladder)
-    error = np.sqrt(np.diag(own.covariance()))
-    of: Of = "A" if own.arm[0] > 0 else "B"
-    return _card(own, of, own.flops, own.mean, error, rng, replicates)
-
-
-def _card(
-    data: Ladders,
-    of: Of,
-    flops: Array,
-    actual: Array,
-    error: Array,
-    rng: np.random.Generator,
-    replicates: int,
-) -> Card:
-    """Return the card of a quantity (n,) that was measured with errors (n,) at rungs (n,)."""
-    order = np.argsort(flops)
-    flops, actual, error = flops[order], actual[order], error[order]
     rows: list[Held] = []
-    for hidden in range(1, min(MOST_HIDDEN, len(flops) - LEAST_LEFT) + 1):
-        cut = float(flops[-hidden]) * 0.97
-        kept = data.below(cut)
+    for hidden in range(1, min(MOST_HIDDEN, len(asked.flops) - LEAST_LEFT) + 1):
+        kept = data.below(float(asked.cut[-hidden:].min()) * 0.999)
         try:
             draws = draw(kept, rng, replicates)
         except (KleiberError, np.linalg.LinAlgError):  # too few rungs are left of one arm
             continue
-        at = flops[-hidden:]
-        side = 0.5 if of == "A" else -0.5
-        said = draws.difference(at) if of == "difference" else draws.curve(at, side)
-        said = said + rng.normal(size=said.shape) * error[-hidden:]
-        seen = float(actual[-hidden - 1])
-        for i in range(hidden):
-            row = between(said[:, i], 0.9)
-            true, sure = float(actual[i - hidden]), float(error[i - hidden])
-            known = of == "difference" and abs(true) > CERTAIN * sure
-            rows.append(
-                Held(
-                    flops=float(at[i]),
-                    scale_up=float(at[i] / flops[-hidden - 1]),
-                    of=of,
-                    predicted=row.median,
-                    lower=row.lower,
-                    upper=row.upper,
-                    actual=true,
-                    inside=row.lower <= true <= row.upper,
-                    sign_right=bool(np.sign(row.median) == np.sign(true)) if known else None,
-                    rank_right=bool(np.sign(seen) == np.sign(true)) if known else None,
-                    held_error=seen - true,
-                )
-            )
+        rows += _held(data, draws, asked, hidden, rng)
     return Card(tuple(rows))
+
+
+def _asked(data: Ladders) -> _Asked | None:
+    """Return the difference, or a ladder's own loss where the other arm is a single run."""
+    both = data.common
+    if len(both) > LEAST_LEFT:
+        return _Asked("difference", both.flops, both.weights, data.flops[both.nearest].min(axis=1))
+    sides = [np.flatnonzero(data.arm == side) for side in (0.5, -0.5)]
+    if min(map(len, sides)) > 1:
+        return None
+    ladder = max(sides, key=len)
+    if len(ladder) <= LEAST_LEFT:
+        return None
+    flops = data.flops[ladder]
+    of: Of = "A" if data.arm[ladder[0]] > 0 else "B"
+    return _Asked(of, flops, np.eye(len(data))[ladder], flops)
+
+
+def _held(
+    data: Ladders, draws: Draws, asked: _Asked, hidden: int, rng: np.random.Generator
+) -> list[Held]:
+    """Return a row for each of the hidden rungs."""
+    at = asked.flops[-hidden:]
+    if asked.of == "difference":
+        said = draws.difference(at)
+    else:
+        said = draws.curve(at, 0.5 if asked.of == "A" else -0.5)
+    # the noise as the rungs that are left tell it, since what was hidden is measured with it too
+    covariance = data.as_noisy_as(draws.data).covariance()
+    error = np.sqrt(np.einsum("ki,ij,kj->k", asked.weights, covariance, asked.weights))[-hidden:]
+    said = said + rng.normal(size=said.shape) * error
+    actual = asked.weights @ data.mean
+    seen, scale = float(actual[-hidden - 1]), float(asked.flops[-hidden - 1])
+    rows: list[Held] = []
+    for i, true in enumerate(actual[-hidden:].tolist()):
+        row = between(said[:, i], 0.9)
+        known = asked.of == "difference" and abs(true) > CERTAIN * error[i]
+        rows.append(
+            Held(
+                flops=float(at[i]),
+                scale_up=float(at[i]) / scale,
+                of=asked.of,
+                predicted=row.median,
+                lower=row.lower,
+                upper=row.upper,
+                actual=true,
+                inside=row.lower <= true <= row.upper,
+                sign_right=bool(np.sign(row.median) == np.sign(true)) if known else None,
+                rank_right=bool(np.sign(seen) == np.sign(true)) if known else None,
+                held_error=seen - true,
+            )
+        )
+    return rows

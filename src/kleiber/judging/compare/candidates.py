@@ -120,14 +120,14 @@ def _level(data: Ladders) -> tuple[float, float]:
 
 
 def difference_size(data: Ladders) -> float:
-    """Return how far apart the arms are (root mean square, nats), rung by rung.
+    """Return how far apart the arms are (root mean square, nats), where both are known.
 
-    Arms without a common rung are compared along the other's losses, held beyond its ends.
+    Arms of which that is nowhere are compared along the other's losses, held beyond its ends.
     """
     log, of_a = np.log(data.flops), data.arm > 0
     if of_a.all() or not of_a.any():
         return 0.0
-    if data.pairs:
+    if len(data.common):
         return float(np.sqrt(np.mean(data.differences()[1] ** 2)))
     shorter = of_a if of_a.sum() <= (~of_a).sum() else ~of_a
     along = np.interp(log[shorter], log[~shorter], data.mean[~shorter])

@@ -9,11 +9,12 @@ import numpy as np
 
 from kleiber.judging.compare import collapse, health
 from kleiber.judging.compare.backtest import Card
+from kleiber.judging.compare.common import NEAR
 from kleiber.judging.compare.ladders import Ladders
-from kleiber.judging.compare.rungs import Arm, matched
+from kleiber.judging.compare.rungs import Arm, cut_short, matched
 from kleiber.judging.compare.verdict import SUPPORTED, Range
 from kleiber.judging.finding import Finding, issue, tip
-from kleiber.runs.notes import counted, listing
+from kleiber.runs.notes import Note, counted, listing
 from kleiber.units import LN2
 
 FEW, SHORT = 5, 1.5  # rungs, and decades of compute, below which a curve is a guess
@@ -66,6 +67,7 @@ def _of_tables(facts: Facts) -> Iterator[Finding]:
                 f"{listing(arm.unfinished, limit=3)}.",
                 "Finish it, or go on without it; a rung that diverged is itself a result.",
             )
+        yield from _without_loss(arm)
         several = [rung for rung in arm.rungs if rung.designs > 1]
         if several:
             yield tip(
@@ -87,6 +89,25 @@ def _of_tables(facts: Facts) -> Iterator[Finding]:
                 f"rung{unit}: two units, and no two recipes.",
                 "Say the units where the tables are read (--unit), each table by itself.",
             )
+
+
+def _without_loss(arm: Arm) -> Iterator[Finding]:
+    """R008: rows whose loss is no number, and runs that may have ended early for it."""
+    lost = [note.message for note in arm.table.notes if _is_lost_loss(note)]
+    if not lost:
+        return
+    short = [f"{run} at {share:.0%}" for run, share in cut_short(arm).items()]
+    yield tip(
+        "R008",
+        f"In {arm.name}'s table: {lost[0]}"
+        + (f" Ends early for its size: {listing(short, limit=3)}." if short else ""),
+        "Nothing, where the loss was only not measured there; take a run that diverged out of "
+        "the table.",
+    )
+
+
+def _is_lost_loss(note: Note) -> bool:
+    return note.kind == "left-out" and "loss" in note.message
 
 
 def _have(things: Sequence[object]) -> str:
@@ -112,7 +133,6 @@ def _of_ladders(facts: Facts) -> Iterator[Finding]:
             "Look for a rung that is off (R010, R011), or drop the smallest rungs.",
         )
     single = [arm for arm in facts.arms if len(arm.rungs) == 1]
-    pairs = matched(first, second)
     if single:
         yield tip(
             "R013",
@@ -121,19 +141,8 @@ def _of_ladders(facts: Facts) -> Iterator[Finding]:
             "Train a small ladder of it, for a crossing that is more than a guess.",
         )
     else:
-        lone = [(arm, k) for arm, k in ((first, 0), (second, 1))]
-        for arm, k in lone:
-            have = {pair[k] for pair in pairs}
-            missing = [rung.flops for i, rung in enumerate(arm.rungs) if i not in have]
-            if missing:
-                yield tip(
-                    "R005",
-                    f"{counted(len(missing), 'rung')} of {arm.name} "
-                    f"({listing([f'{flops:.3g} FLOPs' for flops in missing], limit=4)}) "
-                    f"{_have(missing)} no counterpart at the same compute; the curve uses "
-                    f"{'it' if len(missing) == 1 else 'them'}, differences do not.",
-                    "Train the other recipe there.",
-                )
+        yield from _apart(facts)
+    pairs = matched(first, second, NEAR)
     unlike = [
         (first.rungs[i], second.rungs[j])
         for i, j in pairs
@@ -158,6 +167,31 @@ def _of_ladders(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _apart(facts: Facts) -> Iterator[Finding]:
+    """R005: rungs at computes where the other recipe has none."""
+    both = facts.data.common
+    between = int((~both.exact).sum())
+    if between:
+        yield tip(
+            "R005",
+            f"At {counted(between, 'compute')} one recipe has no rung of its own, so that its loss "
+            "is read between its rungs.",
+            "Nothing, where recipes differ in FLOPs a token; else train both at the same computes.",
+        )
+    used = (both.weights != 0).any(axis=0)
+    for arm, side in zip(facts.arms, (0.5, -0.5), strict=True):
+        missing = facts.data.flops[(facts.data.arm == side) & ~used].tolist()
+        if missing:
+            yield tip(
+                "R005",
+                f"{counted(len(missing), 'rung')} of {arm.name} "
+                f"({listing([f'{flops:.3g} FLOPs' for flops in missing], limit=4)}) "
+                f"{_have(missing)} no counterpart; the curve uses "
+                f"{'it' if len(missing) == 1 else 'them'}, differences do not.",
+                "Train the other recipe there.",
+            )
+
+
 def _ratio(arm: Arm, i: int) -> float:
     return arm.rungs[i].tokens / arm.rungs[i].params
 
@@ -169,7 +203,7 @@ def _of_noise(facts: Facts) -> Iterator[Finding]:
         yield tip(
             "R004",
             f"No rung is repeated often enough, so a run's noise is taken from how the rungs "
-            f"miss a curve: {data.sd:.4f} nats.",
+            f"miss smooth curves: {data.sd:.4f} nats.",
             "Train the small rungs with 3 seeds.",
         )
     several = [i for i, count in enumerate(data.count) if count > 1]
@@ -217,17 +251,21 @@ def _of_health(facts: Facts) -> Iterator[Finding]:
         if hot is not None:
             yield issue(
                 "R011",
-                f"Attention logits of {arm.name} reach {hot.top:.3g} at {hot.flops:.3g} FLOPs, "
-                f"and by their growth {hot.target:.3g} at the target; runs diverge at about "
-                f"{health.HOT:.0g}.",
+                f"Attention logits of {arm.name} reach {hot.worst:.3g} at {hot.flops:.3g} FLOPs"
+                f"{_then(hot)}; runs diverge at about {health.HOT:.0g}.",
                 "Normalise queries and keys, or lower the learning rate with width.",
             )
-        small = health.small_gradients(arm)
+        small = health.small_gradients(arm, facts.target)
         if small is not None:
             whose = "" if small.said else " (the usual one: the table has no eps)"
             yield issue(
                 "R012",
-                f"Gradients of {arm.name} have an RMS of {small.rms:.2g} at {small.flops:.3g} "
-                f"FLOPs, against an eps of {small.eps:.2g}{whose}: updates shrink with scale.",
+                f"Gradients of {arm.name} have an RMS of {small.rms.worst:.2g} at "
+                f"{small.rms.flops:.3g} FLOPs{_then(small.rms)}, against an eps of "
+                f"{small.eps:.2g}{whose}: updates shrink with scale.",
                 "Lower eps (1e-15 or less), and train the large rungs again.",
             )
+
+
+def _then(sign: health.Sign) -> str:
+    return f", and by their trend {sign.target:.3g} at the target" if sign.target > 0 else ""

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from kleiber.judging.compare.rungs import SAME, Arm
+from kleiber.judging.compare.common import SAME
+from kleiber.judging.compare.rungs import Arm, flops_of
 from kleiber.laws.base import Array
-from kleiber.units import flops_6nd
 
 PLACES = np.array([0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
-LEAST_RUNGS = 4
+LEAST_RUNGS = 5
 LEAST_POINTS = 5  # of a run before its end
 APART = 0.04  # of the final reducible loss: what collapsed curves may differ by
 ODD = 5.0  # robust spreads of the other rungs
+SEEDS = 3.0  # standard errors of a rung's mean over its seeds
 IN_A_ROW = 2
 
 
@@ -38,21 +39,22 @@ class Left:
 
 
 def curves_of(arm: Arm, floor: float) -> dict[float, Array]:
-    """Return the rescaled curve of each rung at :data:`PLACES`, the mean over its runs."""
+    """Return the rescaled curves (runs, places) of each rung at :data:`PLACES`, by its compute."""
     found: dict[float, list[Array]] = {}
     frame = arm.table.frame.sort("run", "tokens")
     ended = set(frame.filter(pl.col("final"))["run"].to_list())
     for (name,), run in frame.group_by("run", maintain_order=True):
         if name not in ended or run.height <= LEAST_POINTS:
             continue
-        x, loss = run["fraction"].to_numpy(), run["loss"].to_numpy()
-        if loss[-1] <= floor:
+        x, loss = _column(run, "fraction"), _column(run, "loss")
+        if loss[-1] <= floor or x[0] > PLACES[0]:
             continue
-        flops = _flops(arm, run)
-        y = (loss - floor) / (loss[-1] - floor)
-        curve = np.asarray(np.interp(PLACES, x, y, left=np.nan), dtype=np.float64)
-        found.setdefault(_rung(arm, flops), []).append(curve)
-    return {flops: np.mean(curves, axis=0) for flops, curves in found.items()}
+        y: Array = (loss - floor) / (loss[-1] - floor)
+        flops = float(flops_of(run.tail(1), measured=arm.convention == "measured")[0])
+        found.setdefault(_rung(arm, flops), []).append(
+            np.asarray(np.interp(PLACES, x, y), dtype=np.float64)
+        )
+    return {flops: np.stack(found[flops]) for flops in sorted(found)}
 
 
 def left(arm: Arm, floor: float) -> list[Left]:
@@ -60,15 +62,20 @@ def left(arm: Arm, floor: float) -> list[Left]:
     curves = curves_of(arm, floor)
     if len(curves) < LEAST_RUNGS:
         return []
+    means = {flops: runs.mean(axis=0) for flops, runs in curves.items()}
+    free = sum(len(runs) - 1 for runs in curves.values())
+    squares = sum(((runs - runs.mean(axis=0)) ** 2).sum(axis=0) for runs in curves.values())
+    seeds: Array = np.sqrt(squares / max(free, 1))
     found: list[Left] = []
-    for flops, curve in sorted(curves.items()):
-        others = np.stack([other for at, other in curves.items() if at != flops])
+    for flops, curve in means.items():
+        others = np.stack([other for at, other in means.items() if at != flops])
         middle = np.median(others, axis=0)
         spread = 1.4826 * np.median(np.abs(others - middle), axis=0)
         off = curve - middle
         # A difference of curves of one shape but other steepness grows towards the start: what
-        # counts is how far it is beyond what the others differ by there.
-        away = np.abs(off) > np.maximum(APART, ODD * spread)
+        # counts is how far it is beyond what the others, and the seeds, differ by there.
+        chance = SEEDS * seeds / np.sqrt(len(curves[flops]))
+        away = np.abs(off) > np.maximum(APART, np.maximum(ODD * spread, chance))
         runs = np.convolve(away.astype(int), np.ones(IN_A_ROW, dtype=int), "valid") == IN_A_ROW
         if runs.any():
             since = int(np.argmax(runs))
@@ -77,11 +84,8 @@ def left(arm: Arm, floor: float) -> list[Left]:
     return found
 
 
-def _flops(arm: Arm, run: pl.DataFrame) -> float:
-    last = run.tail(1)
-    if arm.convention == "measured":
-        return float(last["flops"].to_numpy()[0])
-    return float(flops_6nd(last["params"].to_numpy(), last["tokens"].to_numpy())[0])
+def _column(points: pl.DataFrame, name: str) -> Array:
+    return points[name].cast(pl.Float64).to_numpy()
 
 
 def _rung(arm: Arm, flops: float) -> float:

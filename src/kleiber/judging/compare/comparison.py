@@ -21,9 +21,12 @@ class Comparison:
     """Two recipes at a target compute (FLOPs), from their ladders.
 
     ``difference`` is A's loss less B's in nats, so that below 0 A is better; ``margin`` is what
-    counts as better. ``scale_up`` is the target over the largest compute that the ladders
-    support, ``weights`` the candidates' after the hidden rungs, ``noise`` a run's sd between
-    seeds (nats), ``correlation`` that of paired runs.
+    counts as better. ``common`` is at how many computes both are known, ``paired`` how many runs
+    share a seed with one of the other recipe. ``scale_up`` is the target over the largest compute
+    that the ladders support, ``weights`` the candidates' after the hidden rungs. ``noise`` is a
+    run's sd (nats) at the largest rung, ``noise_at_smallest`` at the smallest, between seeds where
+    ``noise_measured`` and else from what the rungs miss smooth curves by; ``correlation`` is that
+    of both arms' noise.
     """
 
     a: str
@@ -46,6 +49,8 @@ class Comparison:
     common: int
     paired: int
     noise: float
+    noise_at_smallest: float
+    noise_measured: bool
     correlation: float
     misfit: float
     weights: dict[str, float]
@@ -82,15 +87,14 @@ class Comparison:
         lines = [
             self.sentence() + (f" ({self.why})" if self.why else ""),
             f"  A is {self.a} ({self._size(0)}), B is {self.b} ({self._size(1)}); "
-            f"{counted(self.common, 'rung')} in common, {counted(self.paired, 'pair')} of seeds",
+            f"both known at {counted(self.common, 'compute')}, {counted(self.paired, 'pair')} of "
+            "seeds",
             f"  better by more than {self.margin:g} nats: A {self.p_a:.0%}, neither "
             f"{self.p_tie:.0%}, B {self.p_b:.0%}",
             f"  {self._crossing()}",
             f"  {self._gain()}",
             f"  {self._card()}",
-            f"  a run's noise is {self.noise:.4f} nats between seeds"
-            + (f", {self.correlation:.0%} shared by pairs" if self.correlation else "")
-            + (f"; rungs miss a smooth curve by {self.misfit:.4f}" if self.misfit else ""),
+            f"  {self._noise()}",
             "  curves: "
             + ", ".join(
                 f"{name} {share:.0%}"
@@ -106,16 +110,17 @@ class Comparison:
     def _crossing(self) -> str:
         one = self.crossover
         said = f"they cross below the target with probability {one.probability:.0%}"
+        if one.said == "cannot tell":
+            said += ": cannot tell"
         if one.kind == "none":
-            tail = "" if one.said == "they do not cross" else ": cannot tell"
-            return said + tail
-        where = (
+            return said
+        said += (
             f"; then at {one.median:.3g} FLOPs, {one.level:.0%} interval {one.lower:.3g} to "
             f"{one.upper:.3g}"
         )
         if one.bracket is not None and one.kind == "observed":
-            return f"{said}{where}; observed between {one.bracket[0]:.3g} and {one.bracket[1]:.3g}"
-        return f"{said}{where}; extrapolated, not observed"
+            return f"{said}; observed between {one.bracket[0]:.3g} and {one.bracket[1]:.3g}"
+        return f"{said}; by the curves, not observed between rungs"
 
     def _gain(self) -> str:
         low, high = (
@@ -125,10 +130,22 @@ class Comparison:
         )
         return f"A needs {low} and {high} of the compute with which B reaches the same"
 
+    def _noise(self) -> str:
+        if not self.noise_measured:
+            return f"a run's noise is taken for {self.noise:.4f} nats, measured by no repeated runs"
+        said = f"a run's noise is {self.noise:.4f} nats between seeds"
+        if self.noise_at_smallest > self.noise:
+            said += f" at the largest rung, {self.noise_at_smallest:.4f} at the smallest"
+        if self.correlation:
+            said += f", {self.correlation:.0%} of its variance shared by pairs"
+        if self.misfit:
+            said += f"; rungs miss a smooth curve by {self.misfit:.4f}"
+        return said
+
     def _card(self) -> str:
         rows = self.backtest.rows
         if not rows:
-            return "no back-test: fewer than four rungs in common"
+            return "no back-test: too few rungs to hide some"
         inside = sum(row.inside for row in rows)
         ours, rank, known = self.backtest.signs()
         text = f"back-test with top rungs hidden: {inside} of {len(rows)} intervals held"
@@ -162,6 +179,8 @@ class Comparison:
             "common": self.common,
             "paired": self.paired,
             "noise": self.noise,
+            "noise_at_smallest": self.noise_at_smallest,
+            "noise_measured": self.noise_measured,
             "correlation": self.correlation,
             "misfit": self.misfit,
             "weights": self.weights,

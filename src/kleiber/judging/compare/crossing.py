@@ -40,25 +40,23 @@ class Crossover:
     kind: Kind
     said: Literal["they cross", "they do not cross", "cannot tell"]
     bracket: tuple[float, float] | None
-    level: float = LEVEL
+    level: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the crossover as plain data."""
         return asdict(self)
 
 
-def crossover(draws: Draws, target: float) -> Crossover:
+def crossover(draws: Draws, target: float, level: float = LEVEL) -> Crossover:
     """Return the last swap of order below the target over all replicates."""
     data = draws.data
-    least = float(max(data.flops[data.arm == side].min() for side in (0.5, -0.5)))
-    if least >= target:  # a single run at the target: the ladder's own span is where they may swap
-        least = float(data.flops.min())
+    least = data.least(target)
     places = np.log(least) + np.log(target / least) * np.arange(PLACES) / (PLACES - 1)
     where = last_swap(places, draws.difference(np.exp(places)))
     swapped = np.isfinite(where)
     share = float(swapped.mean())
     seen = bracket(data, target)
-    tail = 0.5 - 0.5 * LEVEL
+    tail = 0.5 - 0.5 * level
     low, mid, high = (
         np.exp(np.quantile(where[swapped], (tail, 0.5, 1.0 - tail)))
         if swapped.sum() >= LEAST_DRAWS
@@ -82,6 +80,7 @@ def crossover(draws: Draws, target: float) -> Crossover:
             else "cannot tell"
         ),
         bracket=seen,
+        level=level,
     )
 
 
@@ -90,7 +89,7 @@ def differ(data: Ladders) -> bool:
 
     A chi-square test of all common rungs' differences against zero.
     """
-    if not data.pairs:
+    if not len(data.common):
         return True
     _, apart, error = data.differences()
     return float(((apart / error) ** 2).sum()) > float(chdtri(len(apart), ALPHA))
@@ -113,13 +112,10 @@ def bracket(data: Ladders, target: float) -> tuple[float, float] | None:
     Every common rung's difference is tested against zero (two-sided t), by Holm over rungs; a
     swap is observed between the last rung of one sign and the next of the other.
     """
-    if len(data.pairs) < 2:
+    if len(data.common) < 2:
         return None
     flops, apart, error = data.differences()
-    order = np.argsort(flops)
-    flops, apart, error = flops[order], apart[order], error[order]
-    free = data.df if data.measured else max(len(data) - 6, 2)
-    chance = 2.0 * stdtr(free, -np.abs(apart) / error)
+    chance = np.asarray(2.0 * stdtr(data.noise_df, -np.abs(apart) / error), dtype=np.float64)
     sign = np.where(holm(chance), np.sign(apart), 0.0)
     told = np.flatnonzero(sign)
     told = told[flops[told] <= target]

@@ -33,9 +33,8 @@ class Gain:
 
 
 def gain(draws: Draws, target: float, level: float = 0.9) -> Gain:
-    """Return C_A(L_B(C)) / C from the smallest common rung to the target, by replicates."""
-    data = draws.data
-    least = float(data.flops.min())
+    """Return C_A(L_B(C)) / C from where both are known to the target, by replicates."""
+    least = draws.data.least(target)
     at = np.exp(np.log(least) + np.log(target / least) * np.arange(PLACES) / (PLACES - 1))
     low, high = np.log(least / REACH), np.log(target * REACH)
     grid = low + (high - low) * np.arange(_GRID) / (_GRID - 1)

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kleiber.judging.compare.common import NEAR, Common, common
 from kleiber.judging.compare.curves import Axes
-from kleiber.judging.compare.rungs import Arm, Rung, by_seed, matched
+from kleiber.judging.compare.rungs import Arm, matched
+from kleiber.judging.compare.seeds import LEAST_DF, seeds_of, shared
 from kleiber.laws.base import Array
-
-LEAST_DF = 4  # degrees of freedom below which the spread between seeds is no estimate
-LEAST_PAIRS = 6  # of seeds, for a correlation
-UNKNOWN = 0.002  # nats: the spread between seeds where nothing measures it (published: .0019)
 
 
 @dataclass(frozen=True)
 class Ladders:
     """The rungs of both arms, A's before B's, in n entries.
 
-    ``sd`` is of one run about its rung (nats), from ``df`` degrees of freedom; ``misfit`` is of a
-    rung about any smooth curve, of which both arms share ``together`` at one compute, since a
-    rung is odd in the same way for both. ``correlation`` is of paired runs, ``pairs`` the entries
-    (of A, of B) at one compute, with the seeds that both have in ``shared``.
+    ``sd`` times ``scale`` (n,) is of one run about its rung (nats), 1 at the largest, from ``df``
+    degrees of freedom; where seeds do not measure it, from what the rungs miss a curve by, with
+    ``free`` of them. ``spread`` are the runs about their rungs, ``misfit`` is of a rung about any
+    smooth curve, of which both arms share ``together`` at one compute, since a rung is
+    odd in the same way for both. ``correlation`` is of paired runs, ``pairs`` the entries (of A,
+    of B) nearest to each other, with the seeds that both have in ``shared``.
     """
 
     flops: Array
@@ -32,6 +32,7 @@ class Ladders:
     count: Array
     arm: Array
     spread: tuple[Array, ...]
+    scale: Array
     pairs: tuple[tuple[int, int], ...]
     shared: tuple[int, ...]
     sd: float
@@ -39,6 +40,7 @@ class Ladders:
     correlation: float
     misfit: float = 0.0
     together: float = 0.0
+    free: float = 2.0
 
     def __len__(self) -> int:
         return self.mean.size
@@ -61,13 +63,27 @@ class Ladders:
 
     @property
     def reach(self) -> float:
-        """The compute up to which the comparison is supported by both arms, or by its ladder.
+        """The compute up to which both arms were trained."""
+        return min(self.tops)
 
-        A single run has no reach of its own.
+    def least(self, target: float) -> float:
+        """Return the compute from which both arms are known.
+
+        The ladder's smallest rung where the other arm is a single run at the target or above it.
         """
-        sizes = [int((self.arm == side).sum()) for side in (0.5, -0.5)]
-        tops = [top for top, size in zip(self.tops, sizes, strict=True) if size > 1]
-        return min(tops)
+        of_a = self.arm > 0
+        found = float(max(self.flops[of_a].min(), self.flops[~of_a].min()))
+        return found if found < target else float(self.flops.min())
+
+    @property
+    def noise_df(self) -> float:
+        """Degrees of freedom of the noise: of the seeds, else of what the rungs miss curves by."""
+        return self.df if self.measured else self.free
+
+    @cached_property
+    def common(self) -> Common:
+        """Where both arms are known."""
+        return common(self.flops, self.arm)
 
     def axes(self, flops: Array | None = None, arm: Array | float | None = None) -> Axes:
         """Return where curves are read: at the rungs, or at other computes of one arm."""
@@ -84,9 +100,10 @@ class Ladders:
 
     def covariance(self) -> Array:
         """Return the covariance (n, n) of the rungs' means."""
-        found = np.diag(self.sd**2 / self.count) + self.of_misfit()
+        sds = self.sd * self.scale
+        found = np.diag(sds**2 / self.count) + self.of_misfit()
         for (i, j), both in zip(self.pairs, self.shared, strict=True):
-            paired = self.correlation * self.sd**2 * both / (self.count[i] * self.count[j])
+            paired = self.correlation * sds[i] * sds[j] * both / (self.count[i] * self.count[j])
             found[i, j] += paired
             found[j, i] += paired
         return found
@@ -97,6 +114,24 @@ class Ladders:
         for i, j in self.pairs:
             found[i, j] = found[j, i] = self.together * self.misfit**2
         return found
+
+    def as_noisy_as(self, other: Ladders) -> Ladders:
+        """Return the rungs with the noise that another reading of these ladders found."""
+        found = replace(
+            self,
+            sd=other.sd,
+            scale=self.scale if other.measured else np.ones(len(self)),
+            df=other.df,
+            free=other.free,
+            correlation=other.correlation,
+            misfit=other.misfit,
+            together=other.together,
+        )
+        return found if other.measured else replace(found, shared=self.runs_in_pairs())
+
+    def runs_in_pairs(self) -> tuple[int, ...]:
+        """Return how many runs the arm with fewer has in each pair, whatever their seeds."""
+        return tuple(int(min(self.count[i], self.count[j])) for i, j in self.pairs)
 
     def below(self, flops: float) -> Ladders:
         """Return the rungs of at most a compute."""
@@ -117,21 +152,16 @@ class Ladders:
             count=self.count[index],
             arm=self.arm[index],
             spread=tuple(self.spread[int(i)] for i in index),
+            scale=self.scale[index],
             pairs=tuple(pair for _, pair in kept),
             shared=tuple(self.shared[k] for k, _ in kept),
         )
 
     def differences(self) -> tuple[Array, Array, Array]:
-        """Return compute, mean difference A - B and its standard error where both have a rung."""
-        first = np.array([i for i, _ in self.pairs], dtype=int)
-        second = np.array([j for _, j in self.pairs], dtype=int)
-        full = self.covariance()
-        variance = full[first, first] + full[second, second] - 2.0 * full[first, second]
-        return (
-            np.sqrt(self.flops[first] * self.flops[second]),
-            self.mean[first] - self.mean[second],
-            np.sqrt(np.maximum(variance, 1e-18)),
-        )
+        """Return compute, mean difference A - B and its standard error where both are known."""
+        found = self.common
+        variance = np.einsum("ki,ij,kj->k", found.weights, self.covariance(), found.weights)
+        return found.flops, found.weights @ self.mean, np.sqrt(np.maximum(variance, 1e-18))
 
 
 def inverse(matrix: Array) -> Array:
@@ -143,47 +173,18 @@ def ladders_of(first: Arm, second: Arm) -> Ladders:
     """Return two arms as numbers, with the noise that their repeated runs show."""
     rungs = [*first.rungs, *second.rungs]
     offset = len(first.rungs)
-    pairs = [(i, offset + j) for i, j in matched(first, second)]
-    spread = tuple(np.array(rung.losses) - rung.mean for rung in rungs)
-    df = sum(len(rest) - 1 for rest in spread)
-    total = float(sum((rest**2).sum() for rest in spread))
-    shared = [len({*by_seed(rungs[i])} & {*by_seed(rungs[j])}) if pairs else 0 for i, j in pairs]
+    pairs = tuple((i, offset + j) for i, j in matched(first, second, NEAR))
+    noise = seeds_of(rungs, pairs)
     return Ladders(
         flops=np.array([rung.flops for rung in rungs]),
         mean=np.array([rung.mean for rung in rungs]),
         count=np.array([len(rung.losses) for rung in rungs], dtype=float),
         arm=np.repeat((0.5, -0.5), (offset, len(rungs) - offset)),
-        spread=spread,
-        pairs=tuple(pairs),
-        shared=tuple(shared),
-        sd=float(np.sqrt(total / df)) if df >= LEAST_DF and total > 0 else UNKNOWN,
-        df=df if total > 0 else 0,
-        correlation=_correlation(rungs, pairs),
+        spread=tuple(np.array(rung.losses) - rung.mean for rung in rungs),
+        scale=noise.scale,
+        pairs=pairs,
+        shared=shared(rungs, pairs),
+        sd=noise.sd,
+        df=noise.df,
+        correlation=noise.correlation,
     )
-
-
-def _correlation(rungs: Sequence[Rung], pairs: Sequence[tuple[int, int]]) -> float:
-    """Return the correlation of paired runs about their rungs, 0 where too few tell it."""
-    left, right = paired_rests(rungs, pairs)
-    if left.size < LEAST_PAIRS:
-        return 0.0
-    scale = float(np.sqrt((left**2).sum() * (right**2).sum()))
-    if scale <= 0:
-        return 0.0
-    found = float((left * right).sum()) / scale
-    error = 1.0 / np.sqrt(left.size)  # a chance correlation is not taken for a shared seed's
-    return float(np.clip(found, 0.0, 0.95)) if found > error else 0.0
-
-
-def paired_rests(rungs: Sequence[Rung], pairs: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
-    """Return what paired runs of A and of B have over the means of their shared seeds."""
-    left: list[float] = []
-    right: list[float] = []
-    for i, j in pairs:
-        a, b = by_seed(rungs[i]), by_seed(rungs[j])
-        both = sorted({*a} & {*b})
-        if len(both) < 2:
-            continue
-        left += list(np.array([a[s] for s in both]) - np.mean([a[s] for s in both]))
-        right += list(np.array([b[s] for s in both]) - np.mean([b[s] for s in both]))
-    return np.array(left), np.array(right)

@@ -89,7 +89,8 @@ def with_noise(data: Ladders) -> Ladders:
     if data.measured:
         if free < LEAST_FREE or rest @ inner @ rest < float(chdtri(free, ODD)):
             return data
-        extra = float((rest**2).sum()) / free - float(np.mean(data.sd**2 / data.count))
+        seeds = np.square(data.sd * data.scale) / data.count
+        extra = float((rest**2).sum()) / free - float(seeds.mean())
         shared = _together(data, rest)
         return replace(data, misfit=float(np.sqrt(max(extra, 0.0))), together=shared)
     if free < LEAST_FREE:
@@ -97,8 +98,15 @@ def with_noise(data: Ladders) -> Ladders:
     sd = float(np.sqrt((rest**2 * data.count).sum() / free))
     sd = max(sd, data.sd / 4.0)
     # a rung's one run: its noise and its oddity cannot be told apart, and both may be shared
-    both = tuple(int(min(data.count[i], data.count[j])) for i, j in data.pairs)
-    return replace(data, sd=sd, df=0, correlation=_together(data, rest), shared=both)
+    return replace(
+        data,
+        sd=sd,
+        scale=np.ones(len(data)),
+        df=0,
+        free=free,
+        correlation=_together(data, rest),
+        shared=data.runs_in_pairs(),
+    )
 
 
 def _together(data: Ladders, rest: Array) -> float:
@@ -113,8 +121,7 @@ def _together(data: Ladders, rest: Array) -> float:
 
 def noise(data: Ladders, rng: np.random.Generator, replicates: int) -> Array:
     """Return the noise (B, n) of the rungs' means."""
-    n = len(data)
-    free = data.df if data.measured else max(n - 6, 2)
+    n, free = len(data), data.noise_df
     scale = np.sqrt(free / rng.chisquare(free, replicates))[:, None]
     pool = _pool(data)
     if pool.size < LEAST_POOL or data.correlation > 0:
@@ -124,17 +131,20 @@ def noise(data: Ladders, rng: np.random.Generator, replicates: int) -> Array:
         found = np.empty((replicates, n))
         for i, count in enumerate(data.count.astype(int)):
             picked = rng.integers(pool.size, size=(replicates, count))
-            found[:, i] = pool[picked].mean(axis=1)
+            found[:, i] = data.scale[i] * pool[picked].mean(axis=1)
     if data.misfit > 0:
         found = found + rng.normal(size=(replicates, n)) @ np.linalg.cholesky(data.of_misfit()).T
     return scale * found
 
 
 def _pool(data: Ladders) -> Array:
-    """Return all runs' distances from their rungs, as large as those of a rung of many runs."""
+    """Return all runs' distances from their rungs, as large as those of a rung of many runs.
+
+    And as large as noise is at the largest rung.
+    """
     return np.concatenate(
         [
-            rest * np.sqrt(len(rest) / (len(rest) - 1)) if len(rest) > 1 else rest[:0]
-            for rest in data.spread
+            rest * np.sqrt(len(rest) / (len(rest) - 1)) / scale if len(rest) > 1 else rest[:0]
+            for rest, scale in zip(data.spread, data.scale, strict=True)
         ]
     )

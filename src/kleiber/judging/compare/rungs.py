@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
@@ -12,14 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kleiber.errors import ColumnError, UnitError, UsageError, ValuesError
+from kleiber.judging.compare.common import SAME, mutual
 from kleiber.laws.base import Array
 from kleiber.runs import Runs
 from kleiber.runs.notes import listing
 from kleiber.units import flops_6nd
 
-SAME = 1.05  # computes within this factor are of one rung
 NEAREST = 5  # designs around the lowest of a budget that its parabola goes through
 LEAST_NEAR = 4
+SHORT = 0.98  # of the tokens of other runs of its size: a run that ends there ended early
 Convention = Literal["measured", "6ND"]
 
 
@@ -48,7 +48,7 @@ class Rung:
 class Arm:
     """One recipe: its name and its rungs in the order of compute.
 
-    ``unfinished`` and ``bad`` are runs left out, because no final point or no finite loss is known.
+    ``unfinished`` are runs left out, since no final point of them is known.
     """
 
     name: str
@@ -169,17 +169,14 @@ def _arm(name: str, table: Runs, *, measured: bool) -> Arm:
             remedy="Wait for the ends, or mark the rows that are one (--columns final=NAME).",
         )
     params, tokens = (finals[column].to_numpy() for column in ("params", "tokens"))
-    flops = np.array(flops_6nd(params, tokens))
-    if measured:
-        known = finals["flops"].cast(pl.Float64).to_numpy()
-        unknown = ~(np.isfinite(known) & (known > 0))
-        if unknown.any():
-            raise ColumnError(
-                f"{int(unknown.sum())} of {len(known)} finals of {name} have no flops, where "
-                "others have.",
-                remedy="Fill the column in for every run, or drop it from both tables.",
-            )
-        flops = known
+    flops = flops_of(finals, measured=measured)
+    unknown = ~(np.isfinite(flops) & (flops > 0))
+    if unknown.any():
+        raise ColumnError(
+            f"{int(unknown.sum())} of {len(flops)} finals of {name} have no flops, where "
+            "others have.",
+            remedy="Fill the column in for every run, or drop it from both tables.",
+        )
     loss = finals["loss"].to_numpy()
     seeds = (
         [value or "" for value in finals["seed"].to_list()]
@@ -197,6 +194,13 @@ def _arm(name: str, table: Runs, *, measured: bool) -> Arm:
         table=table,
         unfinished=tuple(run for run in runs if run not in ended),
     )
+
+
+def flops_of(points: pl.DataFrame, *, measured: bool) -> Array:
+    """Return the compute of points (n,): the table's, or 6 x params x tokens."""
+    if measured:
+        return points["flops"].cast(pl.Float64).to_numpy()
+    return np.array(flops_6nd(points["params"].to_numpy(), points["tokens"].to_numpy()))
 
 
 def _grouped(flops: Array) -> list[NDArray[np.intp]]:
@@ -282,19 +286,16 @@ def _overlap(first: Arm, second: Arm) -> None:
             )
 
 
-def matched(first: Arm, second: Arm) -> list[tuple[int, int]]:
-    """Return the index pairs of rungs that both arms have at the same compute."""
-    pairs: list[tuple[int, int]] = []
-    for i, flops in enumerate(first.flops):
-        gaps = np.abs(np.log(second.flops / flops))
-        j = int(np.argmin(gaps))
-        if gaps[j] <= np.log(SAME):
-            pairs.append((i, j))
-    return pairs
+def matched(first: Arm, second: Arm, within: float = SAME) -> list[tuple[int, int]]:
+    """Return the index pairs of rungs that are each other's nearest in compute, within a factor."""
+    return mutual(first.flops, second.flops, within)
 
 
-def by_seed(rung: Rung) -> Mapping[str, float]:
-    """Return loss by seed where every run's is known and none is there twice, else nothing."""
-    if "" in rung.seeds or len({*rung.seeds}) < len(rung.seeds):
-        return {}
-    return dict(zip(rung.seeds, rung.losses, strict=True))
+def cut_short(arm: Arm) -> dict[str, float]:
+    """Return runs of several points that end before others of their size, and at which share."""
+    finals = arm.table.frame.filter(pl.col("final")).with_columns(
+        (pl.col("tokens") / pl.col("tokens").max().over("params")).alias("share")
+    )
+    points = arm.table.frame.group_by("run").len()
+    cut = finals.join(points, on="run").filter((pl.col("share") < SHORT) & (pl.col("len") > 1))
+    return dict(zip(cut["run"].to_list(), cut["share"].to_list(), strict=True))

@@ -83,7 +83,7 @@ def compare(
     apart = at_target(draws, target)
     found, difference = chances(apart, margin), between(apart, level)
     card = backtest(data, streams[1])
-    data = draws.data
+    paired, data = sum(data.shared), draws.data
     facts = Facts(
         arms=arms,
         data=data,
@@ -104,7 +104,7 @@ def compare(
         difference=difference,
         verdict=word(found, supported=not (far or card.failed)),
         why=_why(found, card, far=far),
-        crossover=crossover(draws, target),
+        crossover=crossover(draws, target, level),
         gain=gain(draws, target, level),
         backtest=card,
         findings=cautions(facts),
@@ -120,9 +120,11 @@ def compare(
             sum(len(rung.losses) for rung in arms[0].rungs),
             sum(len(rung.losses) for rung in arms[1].rungs),
         ),
-        common=len(data.pairs),
-        paired=sum(data.shared),
+        common=len(data.common),
+        paired=paired,
         noise=data.sd,
+        noise_at_smallest=data.sd * float(data.scale.max()),
+        noise_measured=data.measured,
         correlation=data.correlation,
         misfit=data.misfit,
         weights=draws.weights,

@@ -51,9 +51,8 @@ def separate(data: Ladders, target: float, rng: np.random.Generator) -> Said:
     places = np.linspace(np.log(data.flops.min()), np.log(target), 161)
     curves: list[Array] = []
     for rows in sides:
-        y = data.mean[rows] + rng.normal(size=(PLAIN, len(rows))) * (
-            data.sd / np.sqrt(data.count[rows])
-        )
+        sds = data.sd * data.scale[rows] / np.sqrt(data.count[rows])
+        y = data.mean[rows] + rng.normal(size=(PLAIN, len(rows))) * sds
         curves.append(_plain(data.flops[rows], y, np.exp(places)))
     apart = curves[0] - curves[1]
     swaps = last_swap(places, apart)
