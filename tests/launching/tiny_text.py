@@ -41,6 +41,9 @@ class Counting:
     def heldout(self) -> Iterator[Pair]:
         yield self._draw(16, 1_000_003, 0)
 
+    def unseen(self) -> Iterator[Pair]:
+        yield self._draw(16, 1_000_003, 1)
+
     def _draw(self, count: int, *key: int) -> Pair:
         chance = np.random.default_rng(key)
         first = chance.integers(self.vocab, size=(count, 1))

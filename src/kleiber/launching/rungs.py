@@ -1,8 +1,9 @@
 """Rungs that train together: text in, points with their held-out loss out, a folder each.
 
 What a folder of a rung holds besides a run's (``training.folder``): ``heldout_loss`` in some
-points and in the last, which has ``seen_loss`` too; ``failed.json`` where the loss was no number, with why; ``process.json``
-while a process trains it.
+points and in the last, which has ``seen_loss`` and ``unseen_loss`` too, of the training's own text
+and of text like it that was not shown; ``failed.json`` where the loss was no number, with why;
+``process.json`` while a process trains it.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class Text(Batches, Protocol):
 
     def heldout(self) -> Iterator[Pair]:
         """Return the batches of text that no training sees, the same ones at every call."""
+        ...
+
+    def unseen(self) -> Iterator[Pair]:
+        """Return batches drawn as the run's own were, that it does not show."""
         ...
 
 
@@ -165,6 +170,7 @@ def result_of(folder: RunFolder) -> dict[str, Any]:
         "loss": last.get("heldout_loss", last["loss"]),
         "train_loss": last["loss"],
         "seen_loss": last.get("seen_loss"),
+        "unseen_loss": last.get("unseen_loss"),
         "lr": record["rung"]["lr"],
         "steps": last["step"],
         "seconds": last["seconds"],
@@ -186,6 +192,7 @@ def _look(texts: Sequence[Text]) -> Look:
         found = {"heldout_loss": mean_nats(model, text.heldout())}
         if step == steps:
             found["seen_loss"] = mean_nats(model, seen(text))
+            found["unseen_loss"] = mean_nats(model, text.unseen())
         return found
 
     return look

@@ -20,7 +20,7 @@ LEVEL = 0.9
 class Setting:
     """Runs that differ in their seed alone; losses in nats a token, a seed each.
 
-    ``test`` is on text held out, ``seen`` on text of the training, both by the finished model:
+    ``test`` is on windows of the text that were not shown, ``seen`` on some that were:
     ``test = seen + gap``. A run whose loss was no number counts in ``failed`` alone.
     """
 
@@ -76,7 +76,7 @@ def settings(grid: Grid, runs: Mapping[str, Mapping[str, Any]], seeds: int) -> l
         found.append(
             Setting(
                 rungs[i],
-                tuple(float(run["loss"]) for run in done),
+                tuple(float(run["unseen_loss"]) for run in done),
                 tuple(float(run["seen_loss"]) for run in done),
                 seeds - len(done),
             )

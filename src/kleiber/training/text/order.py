@@ -61,3 +61,14 @@ class Order:
         if self.available is None:
             return found
         return permute(int(draw(self.seed, TEXT)), found, self.available)
+
+    def left(self, count: int) -> NDArray[np.int64]:
+        """Return up to ``count`` windows of a text that the run does not show, of its last.
+
+        Runs of one seed leave the same ones, however few differ, where they leave enough.
+        """
+        if self.available is None:
+            raise UsageError("An endless text leaves nothing over; ask for its held-out windows.")
+        first = max(self.unique, self.available - count)
+        places = np.arange(first, self.available)
+        return permute(int(draw(self.seed, TEXT)), places, self.available)

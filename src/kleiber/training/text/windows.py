@@ -27,6 +27,9 @@ BLOCK, BLOCKS = 2048, 32
 PLACES = 8192
 """Places whose windows are worked out together."""
 
+UNSEEN = 65_536
+"""Targets of the training part that a run does not show, asked for at most."""
+
 AT_ONCE, LOGITS = 8192, 2**24
 """Targets of a held-out batch, and values of its logits, at most, but where training has more."""
 
@@ -76,6 +79,19 @@ class Windows:
         if not 0 <= step < self.steps:
             raise UsageError(f"step {step} of {self.steps} steps; they count from 0.")
         starts = self._ordered(step * self.size, (step + 1) * self.size) * self.context
+        return self._cut(starts)
+
+    def unseen(self) -> Iterator[Batch]:
+        """Yield windows of the training part that the run does not show, in batches of its size.
+
+        They are drawn as the run's own are, where held-out documents are others: what a model
+        loses on these and not on its own is its generalisation gap and no difference of texts.
+        """
+        starts = self.order.left(UNSEEN // self.context) * self.context
+        for i in range(0, len(starts), self.size):
+            yield self._cut(starts[i : i + self.size])
+
+    def _cut(self, starts: NDArray[np.int64]) -> Batch:
         rows = self.shards.training[starts[:, None] + np.arange(self.context + 1)]
         rows = np.asarray(rows).astype(np.int64)
         return rows[:, :-1], rows[:, 1:]
@@ -109,8 +125,8 @@ def check_enough(order: Order, context: int, *, text: str, rung: str) -> None:
     if order.unique <= order.available:
         return
     there, needed = order.available * context, order.unique * context
-    passes = order.shown // max(1, order.available) + 1
     if order.available:
+        passes = -(-order.shown // order.available)
         remedy = f"Name a longer text, ask for fewer tokens, or set epochs = {passes} or more."
     else:
         remedy = "Name a longer text, or a shorter context."

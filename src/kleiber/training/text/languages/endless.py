@@ -102,6 +102,10 @@ class Endless:
             batch = rows[start : start + size]
             yield batch[:, :-1], batch[:, 1:]
 
+    def unseen(self) -> Iterator[Batch]:
+        """Yield windows that the run does not show: of a language, the held-out ones."""
+        return self.heldout()
+
     def _rows(self, numbers: Rows) -> Rows:
         """Return windows by their numbers, context + 1 tokens each."""
         parts, places = np.divmod(numbers, TOGETHER)
