@@ -1,7 +1,7 @@
 """A corpus: documents in a fixed order, a checksum of all of them, and where they came from.
 
 Documents are text. A corpus is read twice, once for its checksum and the split into training and
-held-out documents, once for its tokens; it is never held in memory as a whole.
+held-out documents, once for its tokens; no more than one file of it is in memory at a time.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ def of_files(name: str, files: Sequence[tuple[str, Path]], **about: Any) -> Corp
     """
     digest, total = hashlib.sha256(), 0
     for label, path in files:
-        content = read_bytes(path)
-        digest.update(f"{label}\0{len(content)}\0".encode())
-        digest.update(content)
-        total += len(content)
+        size, checksum = sum_of(path)
+        digest.update(f"{label}\0{size}\0{checksum}\0".encode())
+        total += size
     if not total:
         raise InputError(
             f"The text '{name}' is empty: {len(files):,} files with 0 bytes.",
@@ -66,15 +65,29 @@ def of_files(name: str, files: Sequence[tuple[str, Path]], **about: Any) -> Corp
     return Corpus(name, checksum, documents, {"files": len(files), "bytes": total, **about})
 
 
+def sum_of(path: Path) -> tuple[int, str]:
+    """Return a file's size and its SHA-256, or raise InputError."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+            return file.tell(), digest.hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
 def read_bytes(path: Path) -> bytes:
     """Return a file's bytes, or raise InputError."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"'{path}' cannot be read: {error.strerror or error}.",
-            remedy="Check the path and its permissions.",
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"'{path}' cannot be read: {error.strerror or error}.",
+        remedy="Check the path and its permissions.",
+    )
 
 
 def decoded(content: bytes, path: Path) -> str:
@@ -111,7 +124,7 @@ def json_lines(path: Path) -> Iterator[str]:
 
 def _text_of(content: Any, path: Path, number: int) -> str:
     if isinstance(content, dict) and isinstance(content.get("text"), str):
-        return content["text"]
+        return content["text"].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
     has = f"fields {', '.join(map(str, content))}" if isinstance(content, dict) else "no object"
     raise InputError(
         f"'{path}' line {number:,} has no text in a field \"text\"; it has {has}.",
