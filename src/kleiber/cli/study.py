@@ -23,6 +23,7 @@ TRAINED = (
     "capacity-law",
     *("capacity-controls", "capacity-extraction"),
 )
+OF_LADDERS = ("paradigms", "crossovers")
 
 
 def study(
@@ -88,6 +89,8 @@ def study(
         if name == RESULTS
         else _trained(name, data)
         if name in TRAINED
+        else _of_ladders(name, data)
+        if name in OF_LADDERS
         else _simulated(name, repeats, seed)
         if name in ("interval-coverage", "findings", "crossover-detector")
         else _of_runs(name, data, as_published)
@@ -152,6 +155,20 @@ def _trained(name: str, data: str | None) -> Table | Book:
     return train_grid(folder, preset=preset, train=train_cells)
 
 
+def _of_ladders(name: str, data: str | None) -> Book:
+    """Make a study that trains ladders, in a folder that it goes on in."""
+    from kleiber.cli.ladder.screen import trained
+
+    folder = Path(data or f"kleiber-{name}")
+    if name == "paradigms":
+        from kleiber.studies.paradigms.study import run as turn_dials
+
+        return turn_dials(folder, train=trained)
+    from kleiber.studies.crossovers.study import run as cross_ladders
+
+    return cross_ladders(folder, train=trained, progress=_progress)
+
+
 def _of_runs(name: str, data: str | None, as_published: bool) -> Table | Book:
     """Make a study of published runs."""
     from kleiber.errors import InputError
@@ -187,6 +204,8 @@ def _draw(name: str, extra: Mapping[str, Any], stem: Path) -> list[Path]:
         plateaus = fit_plateaus(extra["runs"])
         charts[""] = draw_capacity(extra["runs"], plateaus)
         charts["-filling"] = draw_filling(extra["runs"], plateaus)
+    elif name in OF_LADDERS:
+        charts = _of_ladders_drawn(name, extra["drawn"])
     elif name == "capacity-law":
         from kleiber.charts.knowledge import drawings
 
@@ -195,3 +214,23 @@ def _draw(name: str, extra: Mapping[str, Any], stem: Path) -> list[Path]:
     for chart, path in zip(charts.values(), paths, strict=True):
         save_chart(chart, path)
     return paths
+
+
+def _of_ladders_drawn(name: str, drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the charts of a study of ladders by the end of their files' names."""
+    from kleiber.charts import draw_difference, draw_paradigm
+
+    if name == "paradigms":
+        return {
+            f"-{which}": draw_paradigm(
+                one["rows"], dial=one["dial"], said=one["said"], title=one["title"]
+            )
+            for which, one in drawn.items()
+        }
+    return {
+        f"-{which.lower()}": draw_difference(
+            one["rows"], a=one["a"], b=one["b"], crossing=one["crossing"], title=one["title"],
+            known=one.get("known"),
+        )
+        for which, one in drawn.items()
+    }  # fmt: skip

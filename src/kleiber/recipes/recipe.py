@@ -71,11 +71,15 @@ class Recipe:
                 raise _not_of_kind(table, held, f"a table [{table}]", source)
         return cls(name, rest, about, constants, chosen, source)
 
-    def changed(self, changes: Mapping[str, Any], *, source: str) -> Recipe:
+    def changed(
+        self, changes: Mapping[str, Any], *, source: str, name: str | None = None
+    ) -> Recipe:
         """Return the recipe with other settings in place of its own; ``source`` says whose.
 
-        What is changed is no longer what a paper left open.
+        What is changed is no longer what a paper left open. ``name`` tells it from its origin.
         """
+        if name is not None:
+            return replace(self, name=name).changed(changes, source=source)
         if not changes:
             return self
         _check_settings(changes, source, "A change")

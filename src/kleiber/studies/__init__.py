@@ -27,6 +27,8 @@ NAMES: dict[str, str] = {
     "laws-on-curves": "Laws on the data they are for; what choosing between laws gains.",
     "crossover-detector": "False calls and coverage of crossings against known truths.",
     "compare-marin": "Small budgets predict how three real data recipes differ at large ones.",
+    "paradigms": "Conventional wisdom on widths, rates, batches and decay, much text or little.",
+    "crossovers": "Three pairs of recipes on ladders of real training; where they cross.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",
 }
 

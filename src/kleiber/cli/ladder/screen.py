@@ -9,7 +9,18 @@ from kleiber.cli.know.screen import Screen, Shown
 from kleiber.cli.output import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kleiber.recipes.rung import Rung
+
+
+def trained(
+    rungs: Sequence[Rung], out: Path, *, jobs: int | None = None
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+    """Train rungs that a study asks for, shown on a screen."""
+    from kleiber.launching.ladder import train_ladder
+
+    return train_ladder(rungs, out, jobs=jobs, watch=Watched(rungs, quiet=False))
 
 
 class Watched:

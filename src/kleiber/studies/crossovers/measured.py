@@ -1,0 +1,90 @@
+"""What a case came to: each rung's difference with its interval, and what was said of it before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kleiber.judging.compare.comparison import Comparison
+from kleiber.judging.compare.verb import compare
+from kleiber.runs import Runs
+from kleiber.studies.crossovers.cases import Case
+from kleiber.studies.paradigms.settings import difference
+
+Row = dict[str, Any]
+KEPT = ("run", "recipe", "seed", "params", "tokens", "flops", "loss")
+
+
+def arms(case: Case, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Row], list[Row]]:
+    """Return the finished runs of A and of B."""
+    names = [made.name for made in case.recipes()]
+    both = [[dict(row) for row in rows if row["recipe"] == name] for name in names]
+    return both[0], both[1]
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Runs:
+    """Return runs as the verbs read them."""
+    return Runs.read([{name: row[name] for name in KEPT} for row in rows])
+
+
+def rungs(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return a row a width: both arms' losses, A - B paired by seed, what was watched."""
+    first, second = arms(case, rows)
+    found: list[Row] = []
+    for width in case.sizes:
+        of_a, of_b = (_by_seed(arm, width) for arm in (first, second))
+        both = sorted(of_a.keys() & of_b.keys())
+        apart = difference([of_a[s]["loss"] for s in both], [of_b[s]["loss"] for s in both])
+        held = (of_a, of_b)
+        flops = [float(np.mean([run["flops"] for run in arm.values()])) for arm in held if arm]
+        found.append(
+            {
+                "width": width,
+                "FLOPs A": flops[0] if of_a else math.nan,
+                "FLOPs B": flops[-1] if of_b else math.nan,
+                **{
+                    f"{what} {name}": _mean(arm, key)
+                    for what, key in (
+                        ("loss", "loss"),
+                        ("attention max", "attention_max"),
+                        ("gradient rms", "grad_rms"),
+                    )
+                    for name, arm in zip("AB", held, strict=True)
+                },
+                "seeds": len(both),
+                "A - B": apart.value,
+                "lower": apart.lower,
+                "upper": apart.upper,
+            }
+        )
+    return found
+
+
+def foretold(case: Case, rows: Sequence[Mapping[str, Any]], *, hidden: int = 1) -> Comparison:
+    """Return what the rungs below the largest say of the largest's compute."""
+    left = set(sorted(case.sizes)[: len(case.sizes) - hidden])
+    top = max(case.sizes)
+    first, second = arms(case, rows)
+    target = float(np.mean([row["flops"] for row in first if row["width"] == top]))
+    seen = [table([row for row in arm if row["width"] in left]) for arm in (first, second)]
+    return compare(seen[0], seen[1], target_flops=target)
+
+
+def judged(case: Case, rows: Sequence[Mapping[str, Any]], times: float = 10.0) -> Comparison:
+    """Return the verdict so many times above the largest rung of A, from all rungs."""
+    first, second = arms(case, rows)
+    return compare(
+        table(first), table(second), target_flops=times * max(row["flops"] for row in first)
+    )
+
+
+def _by_seed(arm: Sequence[Row], width: int) -> dict[int, Row]:
+    return {int(row["seed"]): row for row in arm if row["width"] == width}
+
+
+def _mean(arm: Mapping[int, Row], key: str) -> float:
+    values = [run[key] for run in arm.values() if run.get(key) is not None]
+    return float(np.mean(values)) if values else math.nan
