@@ -43,9 +43,9 @@ def base() -> Recipe:
 
 
 WIDTHS, EPOCHS, WIDTH = (8, 16, 32, 64), (1, 4, 16, 64), 32
-RATES = tuple(0.0004 * 2.5**i for i in range(9))  # .0004 to .61
-BATCHES, FACTORS = (2, 8, 32, 128), (0.5, 1.0, 2.0)
-STRENGTHS = {"l2": (1e-6, 1e-5, 1e-4, 1e-3), "coupled": (0.1, 0.5, 2.0, 8.0)}
+RATES = tuple(0.0032 * 2.5**i for i in range(-1, 6))  # .0013 to .31
+BATCHES, FACTORS = (2, 8, 32, 128), (1.0, 2.0)
+STRENGTHS = {"l2": (1e-6, 1e-5, 1e-4), "coupled": (0.1, 1.0, 4.0)}
 
 GRIDS = (
     Grid(
@@ -64,7 +64,7 @@ GRIDS = (
     ),
     Grid(
         name="batch",
-        title="Batch, at one compute, the best of three learning rates for each",
+        title="Batch, at one compute, the better of two learning rates for each",
         dial="batch",
         said="batch, windows a step",
         scales=[
