@@ -50,7 +50,7 @@ class Case:
         ]
 
 
-HOT = 0.05  # C1's rate: what QK-norm bears at every width
+HOT = 0.08  # C1's rate: many times the best one, at every width
 C2 = 1.6  # over the width: four times the best, so that the rule matters
 D0 = 28  # where C2's two rules are equal; no rung has it
 POOL, FRESH = 6, 3  # seeds of C2 a rung, and more at its largest that nothing is fitted to
