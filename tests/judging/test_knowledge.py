@@ -11,7 +11,7 @@ import pytest
 
 from kleiber.errors import FitError, UsageError, ValuesError
 from kleiber.judging.knowledge import FLOOR, fit_cells, fit_knowledge
-from kleiber.judging.left_cells import left_out, rms
+from kleiber.judging.left_cells import Left, left_out, rms
 from kleiber.judging.readings import cells_of, readings_of, told_apart
 from kleiber.laws import knowledge_law
 from kleiber.laws.knowledge import FLOAT, OWN
@@ -158,6 +158,25 @@ def test_what_stores_nothing_counts_as_the_floor() -> None:
     table[0]["bits_per_param"] = -0.5
     found = fit_knowledge(table)
     assert found.floored >= 1 and found.fit.points.loss.min() == FLOOR
+
+
+def test_no_error_counts_what_stores_nothing() -> None:
+    table = rows(noise=0.02, kinds=("gpt2",))
+    lost = {**table[1], "weight_bits": 3.0, "bits_per_param": -2.0}
+    found = fit_knowledge([*table, lost])
+    points, law = found.fit.points, found.law
+    columns = dict(zip(law.predictors, points.predictors(law.predictors), strict=True))
+    error, kept = law.loss(found.values, **columns) - points.loss, points.loss > FLOOR
+    assert found.floored == 1 == np.sum(~kept)
+    each = np.array(
+        [np.mean(error[kept & (points.run == i)] ** 2) for i in range(len(found.cells))]
+    )
+    shares = np.array([points.weight[kept & (points.run == i)].sum() for i in range(len(each))])
+    assert found.off == pytest.approx(math.sqrt(np.average(each, weights=shares)))
+    cell = found.cells[0]
+    left = [Left(cell, FLOAT, 1.0, 1.5, 0.9, 1.6), Left(cell, 3.0, FLOOR, 0.02, 0.0, 0.1)]
+    assert [one.floored for one in left] == [False, True]
+    assert rms(left) == pytest.approx(0.5) and math.isnan(rms(left[1:]))
 
 
 def test_cells_left_out_are_predicted_and_a_wrong_form_is_worse() -> None:

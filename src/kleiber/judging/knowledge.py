@@ -40,7 +40,7 @@ class Knowledge:
 
     ``lower`` and ``upper`` bound each of ``values`` with probability ``level``; both are NaN where
     ``held`` says why a value was not fitted. ``off`` is the root mean square error over points, in
-    bits per parameter.
+    bits per parameter, those left out that store nothing and count as the floor.
     """
 
     law: Law
@@ -218,6 +218,7 @@ def fit_cells(
     boxes = made.intervals(level, method)
     nothing = dict.fromkeys(held, math.nan)
     error = law.loss(made.values, **_columns(points, law)) - points.loss
+    stored = points.loss > FLOOR
     return Knowledge(
         law=law,
         values=made.values,
@@ -229,8 +230,8 @@ def fit_cells(
         reference=reference,
         cells=tuple(cells),
         runs=sum(cell.runs for cell in cells),
-        floored=int(np.sum(points.loss <= FLOOR)),
-        off=float(np.sqrt(np.average(error**2, weights=points.weight))),
+        floored=int(np.sum(~stored)),
+        off=float(np.sqrt(np.average(error[stored] ** 2, weights=points.weight[stored]))),
         status=str(made.status),
         fit=made,
     )

@@ -35,6 +35,11 @@ class Left:
         return self.said - self.stored
 
     @property
+    def floored(self) -> bool:
+        """Whether it stores nothing that the law could be wrong about."""
+        return self.stored <= FLOOR
+
+    @property
     def inside(self) -> bool:
         """Whether the interval holds what is stored."""
         return self.lower <= self.stored <= self.upper
@@ -65,10 +70,14 @@ def left_out(cells: Sequence[Cell], **options: Any) -> tuple[Left, ...]:
 
 
 def rms(left: Sequence[Left]) -> float:
-    """Return the root mean square error in bits per parameter, a cell counting once."""
+    """Return the root mean square error in bits per parameter, a cell counting once.
+
+    Readings at the floor do not count: there the law cannot be far off.
+    """
     by_cell: dict[int, list[float]] = {}
     for one in left:
-        by_cell.setdefault(id(one.cell), []).append(one.error**2)
+        if not one.floored:
+            by_cell.setdefault(id(one.cell), []).append(one.error**2)
     if not by_cell:
         return math.nan
     return math.sqrt(sum(sum(e) / len(e) for e in by_cell.values()) / len(by_cell))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kleiber.judging.knowledge import ENDLESS, Knowledge, fit_cells
+from kleiber.judging.knowledge import ENDLESS, FLOOR, Knowledge, fit_cells
 from kleiber.judging.left_cells import Left, left_out, rms
 from kleiber.judging.readings import Cell, cells_of, readings_of, told_apart
 from kleiber.laws.knowledge import FLOAT
@@ -93,8 +93,6 @@ def _parameters(
         }
         for name, value in law.values.items()
     ]
-    inside = sum(one.inside for one in left)
-    points = sum(len(cell.bits) for cell in law.cells)
     return Table(
         name=NAME,
         title="One law over size, demand, exposures, bits a weight and architecture",
@@ -102,35 +100,51 @@ def _parameters(
         columns=("parameter", "value", "lower", "upper", "cells", "meaning"),
         rows=rows,
         claims=[
-            f"Fitted to {law.runs} runs: {len(law.cells)} cells of one model, data and exposures, "
-            f"with {points} readings in float and rounded; {law.off:.3f} bits per parameter root "
-            f"mean square. {law.status[0].upper()}{law.status[1:]}.",
-            f"Each cell predicted from the others: {rms(left):.3f} bits per parameter root mean "
-            f"square; {inside} of {len(left)} readings within the {law.level:.0%} interval. They are of {law.reference}: another "  # noqa: E501
-            "architecture has one cell at each count of exposures, and no other tells its factor.",
-            *(f"{r['what']}: {r['ours']:.2f} ({r['lower']:.2f} to {r['upper']:.2f}) at "
-              f"{r['params']:,} parameters; published at millions and more: {r['published']}."
-              for r in compared.rows),
+            *_claims(law, left, compared),
             *more,
             *(f"{name} is unknown: {why}." for name, why in law.held.items()),
         ],
-        notes=[
-            f"{law.law.equation}; full = R0 / plateau there, learnt = the share that exposures "
-            f"give. Intervals at {law.level:.0%} over cells, {law.method}. Architectures are "
-            f"factors of the plateau beside {law.reference} of two layers, at 1000 exposures or at those "  # noqa: E501
-            "they are named by; where one cell tells a factor, its interval is as wide as cells "
-            "lie about the law. Of a cell trained several "
-            "times the most steps and the best peak rate count.",
-            "The published numbers are of models a hundred to ten thousand times as large: beside "
-            "ours, never mixed in. size and hastening are powers over the sizes trained here "
-            f"({min(c.params for c in law.cells):,.0f} to "
-            f"{max(c.params for c in law.cells):,.0f} parameters) and say nothing of larger ones.",
-            f"{law.floored} readings store less than 0.01 and are counted as that: a law of a "
-            "logarithm has no bits below 0, which models of 3 bits a weight do.",
-            *_left_notes(law, gathered),
-        ],
+        notes=[*_notes(law), *_left_notes(law, gathered)],
         seed=0,
-    )  # fmt: skip
+    )
+
+
+def _claims(law: Knowledge, left: Sequence[Left], compared: Table) -> list[str]:
+    """Return how well the law holds, on what it was fitted to and on cells left out."""
+    points = sum(len(cell.bits) for cell in law.cells)
+    tried = [one for one in left if not one.floored]
+    inside = sum(one.inside for one in tried)
+    return [
+        f"Fitted to {law.runs} runs: {len(law.cells)} cells of one model, data and exposures, "
+        f"with {points} readings in float and rounded; {law.off:.3f} bits per parameter root mean "
+        f"square. {law.status[0].upper()}{law.status[1:]}.",
+        f"Each cell predicted from the others: {rms(left):.3f} bits per parameter root mean "
+        f"square; {inside} of {len(tried)} readings within the {law.level:.0%} interval. They are "
+        f"of {law.reference}: another architecture has one cell at each count of exposures, and no "
+        "other tells its factor.",
+        *(
+            f"{row['what']}: {row['ours']:.2f} ({row['lower']:.2f} to {row['upper']:.2f}) at "
+            f"{row['params']:,} parameters; published at millions and more: {row['published']}."
+            for row in compared.rows
+        ),
+    ]
+
+
+def _notes(law: Knowledge) -> list[str]:
+    """Return how the parameters are to be read, and what the law is not of."""
+    sizes = [cell.params for cell in law.cells]
+    return [
+        f"{law.law.equation}; full = R0 / plateau there, learnt = the share that exposures give. "
+        f"Intervals at {law.level:.0%} over cells, {law.method}. Architectures are factors of the "
+        f"plateau beside {law.reference} of two layers, at 1000 exposures or at those they are "
+        "named by; where one cell tells a factor, its interval is as wide as cells lie about the "
+        "law. Of a cell trained several times the most steps and the best peak rate count.",
+        "The published numbers are of models a hundred to ten thousand times as large: beside "
+        "ours, never mixed in. size and hastening are powers over the sizes trained here "
+        f"({min(sizes):,.0f} to {max(sizes):,.0f} parameters) and say nothing of larger ones.",
+        f"{law.floored} readings store less than {FLOOR} and are counted as that: a law of a "
+        "logarithm has no bits below 0, which models of 3 bits a weight do. No error counts them.",
+    ]
 
 
 def _told_by(law: Knowledge, name: str) -> int:
