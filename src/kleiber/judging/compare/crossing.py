@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import chdtri, stdtr
+from scipy.special import fdtri, stdtr
 
 from kleiber.judging.compare.ladders import Ladders
 from kleiber.judging.compare.resample import Draws
@@ -87,17 +87,19 @@ def crossover(draws: Draws, target: float, level: float = LEVEL) -> Crossover:
 def differ(data: Ladders) -> bool:
     """Return whether the rungs tell the recipes apart at all: curves of one recipe always swap.
 
-    A chi-square test of all common rungs' differences against zero.
+    An F test of all differences against zero.
     """
     if not len(data.common):
         return True
-    _, apart, error = data.differences()
-    return float(((apart / error) ** 2).sum()) > float(chdtri(len(apart), ALPHA))
+    _, apart, _ = data.differences()
+    square = float(apart @ np.linalg.solve(data.of_differences(), apart)) / len(apart)
+    return square > float(fdtri(len(apart), data.noise_df, 1.0 - ALPHA))
 
 
 def last_swap(places: Array, difference: Array) -> Array:
     """Return the last place where a difference (B, n) changes sign, NaN where it never does."""
-    swaps = np.sign(difference[:, 1:]) * np.sign(difference[:, :-1]) < 0
+    above = difference >= 0
+    swaps = above[:, 1:] != above[:, :-1]
     found = swaps.any(axis=1)
     last = swaps.shape[1] - 1 - np.argmax(swaps[:, ::-1], axis=1)
     row = np.arange(len(difference))

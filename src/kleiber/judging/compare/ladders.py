@@ -160,8 +160,11 @@ class Ladders:
     def differences(self) -> tuple[Array, Array, Array]:
         """Return compute, mean difference A - B and its standard error where both are known."""
         found = self.common
-        variance = np.einsum("ki,ij,kj->k", found.weights, self.covariance(), found.weights)
-        return found.flops, found.weights @ self.mean, np.sqrt(np.maximum(variance, 1e-18))
+        return found.flops, found.weights @ self.mean, np.sqrt(np.diag(self.of_differences()))
+
+    def of_differences(self) -> Array:
+        """Return the covariance (k, k) of the differences."""
+        return self.common.weights @ self.covariance() @ self.common.weights.T
 
 
 def inverse(matrix: Array) -> Array:

@@ -37,7 +37,7 @@ class Power:
 
     def text(self) -> str:
         """Return the table as lines."""
-        known = "measured" if self.measured else "assumed: no run is repeated"
+        known = "measured" if self.measured else "not measured between seeds"
         lines = [
             f"seeds an arm for {POWER:.0%} power at one-sided {ALPHA:g}, from a run's sd of "
             f"{self.sd:.4f} nats ({known})"
