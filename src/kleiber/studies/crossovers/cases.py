@@ -69,7 +69,7 @@ C2_CASE = Case(
     published="equal at one width, the fixed rate slightly ahead below it, behind above",
     a=("fixed-rate", {"lr": C2 / D0}),
     b=("rate-over-width", {"lr": f"{C2}/D"}),
-    changes={"layers": 2},
+    changes={"layers": 2, "qk_norm": True},
     sizes=(16, 24, 32, 40, 48),
 )
 C3_CASE = Case(

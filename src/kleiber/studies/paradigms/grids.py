@@ -16,7 +16,7 @@ SEEDS = 3
 ONCE, OFTEN = 1, 64  # epochs
 CHANGES: Mapping[str, Any] = {
     "layers": 2, "context": 64, "batch": 16, "tokens": 524_288, "weight_decay": 0.0,
-    "lr": "c/D*sqrt(B/16)",
+    "lr": "c/D*sqrt(B/16)", "qk_norm": True,
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ class Grid:
 
 
 def base() -> Recipe:
-    """Return the recipe that all dials start from: nanodo-mini without weight decay."""
+    """Return the recipe that all dials start from: nanodo-mini with QK-norm and no weight decay."""
     return recipe("nanodo-mini").changed(CHANGES, source="the study paradigms")
 
 
