@@ -57,9 +57,13 @@ def difference(values: Sequence[float], others: Sequence[float], tries: int = 1)
     """Return the mean of values less others with its interval at LEVEL.
 
     Of the best of several ``tries`` the interval is wider: each is at 1 - (1 - LEVEL) / tries
-    (Bonferroni), so that choosing the best does not count as finding it.
+    (Bonferroni), so that choosing the best does not count as finding it. One pair has a value and
+    no interval, none has neither.
     """
-    apart = np.array(values) - np.array(others)
+    apart = np.array(values, dtype=float) - np.array(others, dtype=float)
+    if len(apart) < 2:
+        value = float(apart[0]) if len(apart) else math.nan
+        return Difference(value, math.nan, math.nan, len(apart))
     tail = 0.5 * (1 - LEVEL) / tries
     spread = float(apart.std(ddof=1)) / math.sqrt(len(apart))
     half = float(stdtrit(len(apart) - 1, 1 - tail)) * spread
