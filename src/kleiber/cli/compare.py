@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kleiber.cli.options import Files, Reading, count
-from kleiber.cli.output import command, findings_text, print_json, say_notes
+from kleiber.cli.output import command, findings_text, print_json, say
 
 
 def compare(
@@ -75,8 +75,8 @@ def compare(
     if json:
         print_json({**found.to_dict(), "command": command()})
         return
-    for table in tables:
-        say_notes(table)
+    for note in dict.fromkeys(note for table in tables for note in table.notes):
+        say(f"{note.kind}: {note.message}")
     print(found.text())
     if power:
         print("  " + found.power.text().replace("\n", "\n  "))

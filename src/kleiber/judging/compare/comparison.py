@@ -75,65 +75,62 @@ class Comparison:
 
     def sentence(self) -> str:
         """Return the verdict as one line."""
-        best = {"A": f"A, {self.a}", "B": f"B, {self.b}"}.get(self.verdict, self.verdict)
+        best = {"A": f"A, {self.a}, is better", "B": f"B, {self.b}, is better"}
         said = self.difference
         return (
-            f"at {self.target_flops:.3g} FLOPs: {best}; A - B is {said.median:+.4f} nats, "
-            f"{self.level:.0%} interval {said.lower:+.4f} to {said.upper:+.4f}"
+            f"at {self.target_flops:.3g} FLOPs: {best.get(self.verdict, self.verdict)}; A - B is "
+            f"{said.median:+.4f} nats, {self.level:.0%} interval {said.lower:+.4f} to "
+            f"{said.upper:+.4f}"
         )
 
     def text(self) -> str:
         """Return the comparison with what it rests on."""
-        lines = [
-            self.sentence() + (f" ({self.why})" if self.why else ""),
-            f"  A is {self.a} ({self._size(0)}), B is {self.b} ({self._size(1)}); "
-            f"both known at {counted(self.common, 'compute')}, {counted(self.paired, 'pair')} of "
-            "seeds",
-            f"  better by more than {self.margin:g} nats: A {self.p_a:.0%}, neither "
+        low, high = (
+            f"{self.gain.median[i]:.3g}x at {self.gain.flops[i]:.2g} FLOPs "
+            f"({self.gain.lower[i]:.3g} to {self.gain.upper[i]:.3g})"
+            for i in (0, -1)
+        )
+        forms = sorted(self.weights.items(), key=lambda one: -one[1])
+        rows = {
+            "A": f"{self.a}: {self._size(0)}",
+            "B": f"{self.b}: {self._size(1)}; both known at {counted(self.common, 'compute')}, "
+            f"{counted(self.paired, 'pair')} of seeds",
+            "better": f"by more than {self.margin:g} nats: A {self.p_a:.0%}, neither "
             f"{self.p_tie:.0%}, B {self.p_b:.0%}",
-            f"  {self._crossing()}",
-            f"  {self._gain()}",
-            f"  {self._card()}",
-            f"  {self._noise()}",
-            "  curves: "
-            + ", ".join(
-                f"{name} {share:.0%}"
-                for name, share in sorted(self.weights.items(), key=lambda one: -one[1])
-                if share >= 0.05
-            ),
-        ]
-        return "\n".join(lines)
+            "crossing": self._crossing(),
+            "gain": f"of B's compute A needs {low},\n{high}",
+            "back-test": self._card(),
+            "noise": self._noise(),
+            "curves": ", ".join(f"{name} {share:.0%}" for name, share in forms[:2])
+            + f", others {sum(share for _, share in forms[2:]):.0%}",
+        }
+        if self.why:
+            rows = {"undecided": self.why, **rows}
+        lines = [f"  {name:<11}{row}".replace("\n", "\n" + " " * 13) for name, row in rows.items()]
+        return "\n".join([self.sentence(), *lines])
 
     def _size(self, which: int) -> str:
         return f"{counted(self.rungs[which], 'rung')}, {counted(self.runs[which], 'run')}"
 
     def _crossing(self) -> str:
         one = self.crossover
-        said = f"they cross below the target with probability {one.probability:.0%}"
+        said = f"{one.probability:.0%} that they cross below the target"
         if one.said == "cannot tell":
             said += ": cannot tell"
         if one.kind == "none":
             return said
         said += (
-            f"; then at {one.median:.3g} FLOPs, {one.level:.0%} interval {one.lower:.3g} to "
-            f"{one.upper:.3g}"
+            f"; then at {one.median:.3g} FLOPs,\n{one.level:.0%} interval {one.lower:.3g} to "
+            f"{one.upper:.3g}; "
         )
         if one.bracket is not None and one.kind == "observed":
-            return f"{said}; observed between {one.bracket[0]:.3g} and {one.bracket[1]:.3g}"
-        return f"{said}; by the curves, not observed between rungs"
-
-    def _gain(self) -> str:
-        low, high = (
-            f"{self.gain.median[i]:.3g}x at {self.gain.flops[i]:.2g} FLOPs "
-            f"({self.gain.lower[i]:.3g} to {self.gain.upper[i]:.3g})"
-            for i in (0, -1)
-        )
-        return f"A needs {low} and {high} of the compute with which B reaches the same"
+            return f"{said}observed between rungs at {one.bracket[0]:.3g} and {one.bracket[1]:.3g}"
+        return f"{said}by the curves, not observed between rungs"
 
     def _noise(self) -> str:
         if not self.noise_measured:
-            return f"a run's noise is taken for {self.noise:.4f} nats, measured by no repeated runs"
-        said = f"a run's noise is {self.noise:.4f} nats between seeds"
+            return f"taken for {self.noise:.4f} nats a run, measured by no repeated runs"
+        said = f"{self.noise:.4f} nats between seeds"
         if self.noise_at_smallest > self.noise:
             said += f" at the largest rung, {self.noise_at_smallest:.4f} at the smallest"
         if self.correlation:
@@ -145,10 +142,10 @@ class Comparison:
     def _card(self) -> str:
         rows = self.backtest.rows
         if not rows:
-            return "no back-test: too few rungs to hide some"
+            return "none: too few rungs to hide some"
         inside = sum(row.inside for row in rows)
         ours, rank, known = self.backtest.signs()
-        text = f"back-test with top rungs hidden: {inside} of {len(rows)} intervals held"
+        text = f"{inside} of {len(rows)} intervals held a hidden top rung"
         if known:
             text += f"; sign right in {ours} of {known}, by rank at the top in {rank}"
         return text
