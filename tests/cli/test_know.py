@@ -94,7 +94,7 @@ CELL = "N20-E400-1x8-b20-s0"
         (("--lr", "-1"), 2, "usage", "lr is -1.0; more than 0 is needed."),
         (("--lr", "nan"), 1, "input", "lr is nan; a number is expected."),
         (("--architecture", "gpt5"), 1, "input", "There is no architecture 'gpt5'."),
-        (("--params", "5"), 1, "input", "No width of gpt2 with 1 layers"),
+        (("--params", "5"), 1, "input", "No gpt2 of 1 layer and 11 rows has about 5"),
         (("--params", "900", "--width", "8"), 2, "usage", "--params is 900 and --width 8;"),
         (("--seeds", "0"), 2, "usage", "0 seeds were asked for."),
         (("--jobs", "0"), 2, "usage", "--jobs is 0; at least 1 is needed."),

@@ -70,8 +70,11 @@ def test_what_is_no_architecture() -> None:
         made(architecture="gpt5")
     with pytest.raises(InputError, match="no setting wings"):
         made(changed={"wings": 2})
-    with pytest.raises(InputError, match="No width of gpt2"):
+    with pytest.raises(InputError, match="No gpt2 of 2 layers and 20 rows has about 10 parameters"):
         of_size(made(), 10)
+    with pytest.raises(UsageError, match="changed says experts, top_k, and llama has no experts"):
+        made(architecture="llama", changed={"experts": 4, "top_k": 2})
+    assert made(changed={"mlp": "experts", "experts": 4}).changed["experts"] == 4
     with pytest.raises(UsageError, match="mlp_ratio is 0"):
         made(mlp_ratio=0)
 

@@ -163,3 +163,5 @@ def test_what_means_nothing_is_refused() -> None:
         smallest_model(-1.0)
     with pytest.raises(ValuesError, match="each has at least"):
         value_bits((200, 0))
+    with pytest.raises(ValuesError, match=r"No model has 5e\+299 parameters"):
+        smallest_model(1e300)

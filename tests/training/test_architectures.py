@@ -236,12 +236,17 @@ def test_what_no_model_can_be(changes: dict[str, Any], said: str) -> None:
 def test_what_no_size_or_name_can_be() -> None:
     with pytest.raises(InputError, match=r"no architecture 'gtp2'"):
         architecture("gtp2", layers=1, width=8, heads=1, vocab=9, context=4)
-    with pytest.raises(InputError, match=r"No width of llama with 2 layers and 332 rows has about"):
+    with pytest.raises(InputError, match=r"has about 500 parameters; the narrowest, of width 4,"):
         width_for("llama", 500, layers=2, vocab=332, heads=2)
+    with pytest.raises(InputError, match=r"No llama of 1 layer and 332 rows .* the widest") as far:
+        width_for("llama", 1e15, layers=1, vocab=332, heads=2)
+    assert far.value.remedy == "Ask for fewer parameters, or more layers."
     with pytest.raises(InputError, match="exactly one is needed"):
         width_for("llama", 50_000, layers=2, vocab=332)
     with pytest.raises(InputError, match="No model has -5 parameters"):
         width_for("llama", -5, layers=2, vocab=332, heads=2)
+    with pytest.raises(InputError, match="No model has heads 0"):
+        width_for("llama", 5000, layers=2, vocab=332, heads=0)
     with pytest.raises(InputError, match="no model has colour"):
         ModelConfig.of({**small("gpt2").to_dict(), "colour": 3})
     with pytest.raises(InputError, match="there is no vocab, width"):

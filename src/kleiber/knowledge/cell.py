@@ -33,9 +33,10 @@ RATIO = 4  # hidden width of GPT-2's MLP over the model's
 LATER: dict[str, Any] = {  # settings that runs before them lack: left out where they say nothing
     "mix": {}, "domains": [], "corpus": {}, "architecture": USUAL, "changed": {},
 }  # fmt: skip
+EXPERTS = ("experts", "top_k", "capacity", "test_capacity", "balance")
 CHANGED = (  # fields of a model that ``changed`` may say, of those that the cell does not
     *("rope_base", "mlp", "activation", "norm", "biases", "tied", "kv_heads"),
-    *("experts", "top_k", "capacity", "test_capacity", "balance"),
+    *EXPERTS,
 )
 REWRITTEN = "rewritten"
 FORMATS = ("bioD", *FORMS, "random", REWRITTEN)
@@ -106,6 +107,7 @@ class Cell:
         object.__setattr__(self, "domains", [dict(one) for one in self.domains])
         check_names(self.strings, STRINGS, ())
         check_names(self.changed, CHANGED, ())
+        self._check_experts()
         if self.mlp_ratio == self._own_ratio():
             object.__setattr__(self, "mlp_ratio", None)
         check_at_least_one(given, COUNTS)
@@ -237,6 +239,16 @@ class Cell:
         if self.shares:
             return mixture(source, self.shares, **shown)
         return Windows(source, **shown)
+
+    def _check_experts(self) -> None:
+        """Refuse settings of experts for a model that has none: they would change nothing."""
+        mlp = self.changed.get("mlp", changes(self.architecture).get("mlp"))
+        idle = [name for name in EXPERTS if name in self.changed]
+        if idle and mlp != "experts":
+            raise UsageError(
+                f"changed says {', '.join(idle)}, and {self.architecture} has no experts.",
+                remedy="Take the architecture gpt2-moe, or leave that out.",
+            )
 
     def _own_ratio(self) -> float:
         """Return the MLP's ratio of the architecture; raises for one that there is not."""

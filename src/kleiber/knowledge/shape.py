@@ -13,6 +13,7 @@ from kleiber.training.count import count_params
 VOCABULARY = 3275  # GPT-2's tokens that the published biographies use
 HEAD = 64
 SHALLOWEST, FLATTEST, STEEPEST = 2, 1 / 3, 4.0  # layers at least, and layers a head
+LARGEST = 1e18  # parameters: a model of more has no shape worth a search
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,15 @@ def nearest_shape(params: float, vocabulary: int = VOCABULARY) -> Shape:
 
     Depth is 2 layers or more, and from a third of the heads to four times the heads, which
     spans the published shapes (2-20 to 16-4) and those of large models (96 layers, 192 heads).
+
+    Raises ValuesError for more than a million trillion parameters.
     """
     check_amount("params", params)
+    if params > LARGEST:
+        raise ValuesError(
+            f"No model has {params:.3g} parameters; shapes are found up to {LARGEST:.0e}.",
+            remedy="Ask for fewer parameters, or for fewer bits to hold.",
+        )
     return min(_shapes(params, vocabulary), key=lambda shape: (shape.params, -shape.layers))
 
 

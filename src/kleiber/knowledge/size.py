@@ -333,8 +333,10 @@ def _density_line(density: Density, exposures: float) -> str:
 
 def _shape_line(shape: Shape) -> str:
     """Return the shape with its counts."""
+    heads = shape.width // HEAD
     return (
-        f"GPT-2 of {shape.layers} layers, width {shape.width:,} ({shape.width // HEAD} heads): "
+        f"GPT-2 of {shape.layers:,} layers, width {shape.width:,} ({heads:,} "
+        f"head{'s' if heads > 1 else ''}): "
         f"{format_count(shape.params)} parameters with {shape.vocabulary:,} vocabulary rows "
         f"({shape.embedding_share:.1%} of them)"
     )

@@ -11,6 +11,7 @@ from kleiber.errors import InputError
 from kleiber.training.architectures import architecture
 from kleiber.training.config import ModelConfig
 from kleiber.training.count import count_params
+from kleiber.units import format_count
 
 WIDEST = 1 << 20
 FAR = 0.5  # of the number asked for: what is farther off is no answer
@@ -77,10 +78,14 @@ def width_for(
             remedy="Give the number of heads, or the channels of each.",
         )
     step = 2 * heads if heads is not None else (head_size or 0)
-    if step < 1 or not (math.isfinite(params) and params > 0):
+    if step < 1:
         raise InputError(
-            f"No model has {params:,} parameters at heads {heads}, head_size {head_size}.",
-            remedy="Give positive numbers.",
+            f"No model has heads {heads}, head_size {head_size}.",
+            remedy="Give a positive whole number.",
+        )
+    if not (math.isfinite(params) and params > 0):
+        raise InputError(
+            f"No model has {params:,} parameters.", remedy="Give a positive number, such as 16_000."
         )
 
     def at(steps: int) -> Sized:
@@ -103,10 +108,14 @@ def width_for(
     near = [at(steps) for steps in range(max(1, low - 4), high + 5)]
     best = min(near, key=lambda sized: abs(sized.off))
     if abs(best.off) > FAR:
+        which = "narrowest" if best.off > 0 else "widest"
         raise InputError(
-            f"No width of {name} with {layers} layers and {vocab:,} rows has about {params:,.0f} "
-            f"parameters; the nearest, {best.config.width}, has {best.params:,}.",
-            remedy="Ask for more parameters, fewer layers or smaller heads.",
+            f"No {name} of {layers} layer{'s' if layers > 1 else ''} and {vocab:,} rows has about "
+            f"{format_count(params)} parameters; the {which}, of width {best.config.width:,}, has "
+            f"{format_count(best.params)}.",
+            remedy="Ask for more parameters, fewer layers or smaller heads."
+            if best.off > 0
+            else "Ask for fewer parameters, or more layers.",
         )
     return best
 
