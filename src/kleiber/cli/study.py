@@ -6,6 +6,8 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ from cyclopts import Parameter
 
 from kleiber.cli.pricing import Pricing
 from kleiber.cli.twelve import FOLDER, Twelve, draw, report, twelve
+from kleiber.errors import UsageError
 
 if TYPE_CHECKING:
     from kleiber.studies.table import Book, Table
@@ -60,7 +63,6 @@ def study(
         Print one JSON object instead of text.
     """
     from kleiber.cli.output import command, print_json, say
-    from kleiber.errors import UsageError
     from kleiber.studies import NAMES
     from kleiber.studies.table import Table
 
@@ -78,18 +80,13 @@ def study(
             remedy="Leave it out, or write kleiber study guide --as-published.",
         )
     asked, rates = results or Twelve(), pricing or Pricing()
-    if name != RESULTS and (asked != Twelve() or rates != Pricing()):
-        raise UsageError(
-            "--result, --all, --preset, --device, --jobs and prices are of the study "
-            f"'{RESULTS}', and '{name}' was asked for.",
-            remedy=f"Leave them out, or write kleiber study {RESULTS} --result 8.",
-        )
+    _check_asked(name, asked, rates)
     table = (
         twelve(asked, Path(data or FOLDER), Path(out) if out else None, rates)
         if name == RESULTS
         else _trained(name, data)
         if name in TRAINED
-        else _of_ladders(name, data)
+        else _of_ladders(name, data, asked)
         if name in OF_LADDERS
         else _simulated(name, repeats, seed)
         if name in ("interval-coverage", "findings", "crossover-detector")
@@ -155,18 +152,42 @@ def _trained(name: str, data: str | None) -> Table | Book:
     return train_grid(folder, preset=preset, train=train_cells)
 
 
-def _of_ladders(name: str, data: str | None) -> Book:
+def _check_asked(name: str, asked: Twelve, rates: Pricing) -> None:
+    """Refuse options of another study."""
+    if name == RESULTS:
+        return
+    if name == "crossovers":
+        asked = replace(asked, preset=Twelve.preset, device=None, jobs=None)
+    if name == "paradigms":
+        asked = replace(asked, jobs=None)
+    if asked != Twelve() or rates != Pricing():
+        raise UsageError(
+            "--result, --all and prices are of the study 'capacity', --preset and --device also of "
+            f"'crossovers', --jobs also of 'paradigms', and '{name}' was asked for.",
+            remedy=f"Leave them out, or write kleiber study {RESULTS} --result 8.",
+        )
+
+
+def _of_ladders(name: str, data: str | None, asked: Twelve) -> Book:
     """Make a study that trains ladders, in a folder that it goes on in."""
     from kleiber.cli.ladder.screen import trained
 
-    folder = Path(data or f"kleiber-{name}")
     if name == "paradigms":
         from kleiber.studies.paradigms.study import run as turn_dials
 
-        return turn_dials(folder, train=trained)
+        return turn_dials(Path(data or "kleiber-paradigms"), jobs=asked.jobs, train=trained)
+    from kleiber.studies.crossovers.cases import cases
+    from kleiber.studies.crossovers.study import name_of
     from kleiber.studies.crossovers.study import run as cross_ladders
 
-    return cross_ladders(folder, train=trained, progress=_progress)
+    declared = cases(asked.preset)
+    return cross_ladders(
+        Path(data or f"kleiber-{name_of(declared)}"),
+        declared,
+        jobs=asked.jobs,
+        train=partial(trained, device=asked.device or declared.device),
+        progress=_progress,
+    )
 
 
 def _of_runs(name: str, data: str | None, as_published: bool) -> Table | Book:

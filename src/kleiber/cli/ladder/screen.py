@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def trained(
-    rungs: Sequence[Rung], out: Path, *, jobs: int | None = None
+    rungs: Sequence[Rung], out: Path, *, jobs: int | None = None, device: str = "cpu"
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
     """Train rungs that a study asks for, shown on a screen."""
     from kleiber.launching.ladder import train_ladder
 
-    return train_ladder(rungs, out, jobs=jobs, watch=Watched(rungs, quiet=False))
+    return train_ladder(rungs, out, jobs=jobs, device=device, watch=Watched(rungs, quiet=False))
 
 
 class Watched:

@@ -15,7 +15,7 @@ import numpy as np
 
 from kleiber.judging.compare.comparison import Comparison
 from kleiber.judging.compare.verb import MARGIN, compare
-from kleiber.studies.crossovers.cases import C2_CASE, POOL, SEEDS, crossing_flops
+from kleiber.studies.crossovers.cases import POOL, SEEDS, Cases
 from kleiber.studies.crossovers.measured import Row, arms, table
 
 RESAMPLES = 100
@@ -59,21 +59,22 @@ class Resampled:
 
 def resample(
     rows: Sequence[Mapping[str, Any]],
+    cases: Cases,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Resampled:
     """Return what comparisons of resampled ladders say, of the finished runs of the pool."""
-    first, second = arms(C2_CASE, rows)
-    top = max(C2_CASE.sizes)
+    first, second = arms(cases.c2, rows)
+    top = max(cases.c2.sizes)
     target = float(np.mean([row["flops"] for row in first if row["width"] == top]))
     rng = np.random.default_rng(seed)
     found: list[Row] = []
     nulls: list[str] = []
     for number in range(resamples):
         progress(f"resample {number + 1} of {resamples}")
-        chosen = {width: rng.permutation(POOL) for width in C2_CASE.sizes}
+        chosen = {width: rng.permutation(POOL) for width in cases.c2.sizes}
         one = _compared(first, second, chosen, chosen, target, number)
         found.append(
             {
@@ -94,7 +95,7 @@ def resample(
         for arm in (first, second)
     ]
     apart = float(np.mean(fresh[0]) - np.mean(fresh[1]))
-    return Resampled(found, nulls, apart, crossing_flops())
+    return Resampled(found, nulls, apart, cases.crossing_flops)
 
 
 def _compared(

@@ -10,22 +10,13 @@ from kleiber.errors import InputError
 from kleiber.judging.compare.comparison import Comparison
 from kleiber.launching.ladder import train_ladder
 from kleiber.recipes import Rung
-from kleiber.studies.crossovers.cases import (
-    C2_CASE,
-    CASES,
-    FRESH,
-    POOL,
-    Case,
-    crossing_flops,
-    pool,
-)
+from kleiber.studies.crossovers.cases import FRESH, POOL, Case, Cases
 from kleiber.studies.crossovers.measured import Row, foretold, judged, rungs
 from kleiber.studies.crossovers.resampled import Resampled, resample
 from kleiber.studies.paradigms.study import LadderTrainer
 from kleiber.studies.table import Book, Table
 from kleiber.training.folder import RunFolder
 
-COMMAND = "kleiber study crossovers --out results"
 WATCHED = ("attention_max", "grad_rms")
 COLUMNS = (
     *("width", "FLOPs A", "FLOPs B", "loss A", "loss B", "seeds", "A - B", "lower", "upper"),
@@ -35,6 +26,7 @@ COLUMNS = (
 
 def run(
     folder: Path,
+    cases: Cases,
     *,
     jobs: int | None = None,
     train: LadderTrainer = train_ladder,
@@ -45,21 +37,21 @@ def run(
     A run whose loss was no number is left out of its rung, and named. Raises InputError where a
     run could not be trained for another reason.
     """
-    wanted = [rung for case in CASES if case is not C2_CASE for rung in case.rungs()] + pool()
+    wanted = cases.rungs()
     results, errors = train(wanted, folder, jobs=jobs)
     for name, why in errors.items():
         if "diverged" not in why["message"]:
             raise InputError(f"{name}: {why['message']}", remedy=why["remedy"])
     by_name = {rung.name: rung for rung in wanted}
     rows = [_row(one, by_name[one["run"]], folder) for one in results]
-    return tabulate(rows, sorted(errors), resample(rows, progress=progress))
+    return tabulate(rows, sorted(errors), resample(rows, cases, progress=progress), cases)
 
 
-def tabulate(rows: Sequence[Row], failed: Sequence[str], again: Resampled) -> Book:
+def tabulate(rows: Sequence[Row], failed: Sequence[str], again: Resampled, cases: Cases) -> Book:
     """Return a table of what was found, and one a case of its rungs."""
-    pages = [Page.of(case, rows) for case in CASES]
+    pages = [Page.of(case, rows, cases) for case in cases]
     return Book(
-        [_found(pages, failed, again), *(page.table() for page in pages)],
+        [_found(pages, failed, again, cases), *(page.table() for page in pages)],
         extra={
             "drawn": {page.case.name: page.drawn() for page in pages},
             "resamples": list(again.rows),
@@ -73,14 +65,20 @@ class Page:
     """One case: its rungs, what was said of its top from the others, and the verdict beyond."""
 
     def __init__(
-        self, case: Case, found: Sequence[Row], before: Comparison, beyond: Comparison
+        self,
+        case: Case,
+        cases: Cases,
+        found: Sequence[Row],
+        before: Comparison,
+        beyond: Comparison,
     ) -> None:
-        self.case, self.found, self.before, self.beyond = case, found, before, beyond
+        self.case, self.cases, self.found = case, cases, found
+        self.before, self.beyond = before, beyond
 
     @classmethod
-    def of(cls, case: Case, rows: Sequence[Row]) -> Page:
+    def of(cls, case: Case, rows: Sequence[Row], cases: Cases) -> Page:
         """Return the case's page, of the finished runs of all cases."""
-        return cls(case, rungs(case, rows), foretold(case, rows), judged(case, rows))
+        return cls(case, cases, rungs(case, rows), foretold(case, rows), judged(case, rows))
 
     def row(self) -> Row:
         """Return what was found, as a row."""
@@ -112,16 +110,16 @@ class Page:
             "rows": [dict(row) for row in self.found],
             "crossing": [one.lower, one.median, one.upper],
             "kind": one.kind,
-            "known": crossing_flops() if self.case is C2_CASE else None,
+            "known": self.cases.crossing_flops if self.case is self.cases.c2 else None,
         }
 
     def table(self) -> Table:
         """Return the rungs as a table."""
         first, second = self.case.a[0], self.case.b[0]
         return Table(
-            name=f"crossovers-{self.case.name.lower()}",
+            name=f"{name_of(self.cases)}-{self.case.name.lower()}",
             title=f"{self.case.name}: {self.case.title}; A is {first}, B {second}",
-            command=COMMAND,
+            command=command_of(self.cases),
             columns=COLUMNS,
             rows=self.found,
             claims=[
@@ -132,12 +130,23 @@ class Page:
         )
 
 
-def _found(pages: Sequence[Page], failed: Sequence[str], again: Resampled) -> Table:
+def name_of(cases: Cases) -> str:
+    """Return the name of a preset's table; that of cpu is the study's own."""
+    return "crossovers" if cases.preset == "cpu" else f"crossovers-{cases.preset}"
+
+
+def command_of(cases: Cases) -> str:
+    """Return the command that makes a preset's tables."""
+    asked = "" if cases.preset == "cpu" else f" --preset {cases.preset}"
+    return f"kleiber study crossovers{asked} --out results"
+
+
+def _found(pages: Sequence[Page], failed: Sequence[str], again: Resampled, cases: Cases) -> Table:
     size = len(again.rows)
     return Table(
-        name="crossovers",
+        name=name_of(cases),
         title="Three pairs of recipes on ladders of real training",
-        command=COMMAND,
+        command=command_of(cases),
         columns=list(pages[0].row()),
         rows=[page.row() for page in pages],
         claims=[
