@@ -47,9 +47,10 @@ def study(
     Parameters
     ----------
     data
-        Folder of the published runs [default: $KLEIBER_DATA or ../shared/data]; of
-        the capacity studies, the folder of the runs that they train [default: kleiber-controls,
-        kleiber-curve, kleiber-cpu; of capacity, kleiber-results].
+        Folder of the published runs [default: $KLEIBER_DATA or ../shared/data]; of the capacity
+        studies, of the runs that they train [default: kleiber-curve of capacity-curve, and so
+        on; kleiber-results of capacity]; of capacity-roundings, of the runs to round [default:
+        kleiber-curve]; of capacity-law, of the tables [default: results].
     out
         Folder to write the table to, with its command, versions and date.
     as_published
@@ -136,7 +137,8 @@ def _trained(name: str, data: str | None) -> Table | Book:
         from kleiber.studies.capacity_roundings import run as round_all
 
         folder = Path(data or "kleiber-curve")
-        return round_all(folder, Path("kleiber-roundings"), progress=_progress)
+        kept = Path(f"{folder.resolve()}-roundings" if data else "kleiber-roundings")
+        return round_all(folder, kept, progress=_progress)
     preset = name.removeprefix("capacity-")
     folder = Path(data or f"kleiber-{preset}")
     if preset == "controls":

@@ -4,12 +4,13 @@ The first seed of every cell of a folder is read from its weights, as it is and 
 scale a channel; embedding, norms and biases in float, as in AutoGPTQ). Of each reading there are
 the bits per parameter and, attribute by attribute, the share of values that are right and their
 bits: the pairs of the accuracy-to-bits curve. Minutes on one core. The folder is only read; what
-was read of a run is kept beside it, so that the same command goes on where it was stopped.
+was read of a run is kept in another, so that the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kleiber.errors import InputError
+from kleiber.judging.readings import NOTHING
 from kleiber.studies.table import Table
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 NAME = "capacity-roundings"
 SEED = 0  # seeds of a cell are one run to the law, and their roundings differ little (result 8)
 BITS = (8, 6, 5, 4, 3)
+FULL, ROOM = 2.5, 1.5  # bits asked for: what over the first, and under the second, is said
 COLUMNS = (
-    *("exposures", "params", "people", "R^max", "bits a weight", "seeds", "R", "sd", "kept"),
-    "accuracy",
+    *("exposures", "params", "people", "R^max", "steps", "bits a weight", "R", "kept", "accuracy"),
 )
 
 
@@ -100,12 +102,9 @@ def readings(folder: RunFolder, bits: Sequence[int] = BITS) -> list[dict[str, An
 
 
 def tabulate(readings: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the readings as a table, the seeds of a cell as one row."""
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for one in readings:
-        groups.setdefault((*_cell(one), -one.get("bits", 99)), []).append(one)
-    floats = {key[:-1]: _mean(seeds) for key, seeds in groups.items() if key[-1] == -99}
-    rows = [_row(groups[key], floats[key[:-1]]) for key in sorted(groups)]
+    """Return the readings as a table, each beside what the same run stores in float."""
+    floats = {one["run"]: one["bits_per_param"] for one in readings if "bits" not in one}
+    rows = [_row(one, floats[one["run"]]) for one in sorted(readings, key=_place)]
     return Table(
         name=NAME,
         title="What models of the capacity curve keep in fewer bits a weight",
@@ -114,56 +113,53 @@ def tabulate(readings: Sequence[Mapping[str, Any]]) -> Table:
         rows=rows,
         claims=_claims(rows),
         notes=(
-            "R is bits per parameter by Definition 4.3 of arXiv 2404.05405, mean and standard "
-            "deviation over seeds; kept is R over that of the float weights (bits a weight: -), "
-            "below 0 where a rounded model misleads itself. GPTQ with act-order, symmetric, a "
-            "scale a channel, calibrated on 1,000 texts; embedding, norms, biases stay in float.",
+            "R is bits per parameter by Definition 4.3 of arXiv 2404.05405, of one seed; kept is R "
+            "over that of the float weights (bits a weight: -), below 0 where a rounded model "
+            f"misleads itself, unknown where those store {NOTHING} or less. GPTQ with act-order, "
+            "symmetric, a scale a channel, calibrated on 1,000 texts; embedding, norms, biases "
+            "stay in float.",
         ),
         extra={"runs": list(readings)},
     )
 
 
-def _cell(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    return -one["exposures"], one["params"], one["people"], one["steps"]
+def _place(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return a reading's place in the table: most exposures first, float before fewer bits."""
+    return -one["exposures"], one["params"], one["people"], one["steps"], -one.get("bits", 99)
 
 
-def _mean(seeds: Sequence[Mapping[str, Any]]) -> float:
-    return float(np.mean([one["bits_per_param"] for one in seeds]))
-
-
-def _row(seeds: Sequence[Mapping[str, Any]], before: float) -> dict[str, Any]:
-    first = seeds[0]
-    stored = np.array([one["bits_per_param"] for one in seeds])
+def _row(one: Mapping[str, Any], before: float) -> dict[str, Any]:
+    stored = one["bits_per_param"]
     return {
-        "exposures": first["exposures"],
-        "params": first["params"],
-        "people": first["people"],
-        "R^max": float(np.mean([one["max_bits_per_param"] for one in seeds])),
-        "bits a weight": first.get("bits"),
-        "seeds": len(seeds),
-        "R": float(stored.mean()),
-        "sd": float(stored.std(ddof=1)) if len(stored) > 1 else float("nan"),
-        "kept": float(stored.mean()) / before,
-        "accuracy": float(np.mean([one["accuracy"] for one in seeds])),
+        **{name: one[name] for name in ("exposures", "params", "people", "steps", "accuracy")},
+        "R^max": one["max_bits_per_param"],
+        "bits a weight": one.get("bits"),
+        "R": stored,
+        "kept": stored / before if before > NOTHING else math.nan,
     }
 
 
 def _claims(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what full models keep at each number of bits, at most exposures."""
+    """Return what models keep at each number of bits at most exposures, full ones and others."""
     most = max(row["exposures"] for row in rows)
     said: list[str] = []
     for width in BITS:
         own = [r for r in rows if r["exposures"] == most and r["bits a weight"] == width]
-        full = [r["kept"] for r in own if r["R^max"] > 2.5]
-        room = [r["kept"] for r in own if r["R^max"] < 1.5]
+        full = [r["kept"] for r in own if r["R^max"] > FULL]
+        room = [r["kept"] for r in own if r["R^max"] < ROOM]
         if full and room:
             said.append(
-                f"{width} bits a weight keep {min(full):.1%} to {max(full):.1%} of what models "
-                f"store that are asked for over 2.5 bits a parameter, {min(room):.1%} to "
-                f"{max(room):.1%} of those asked for less than 1.5 ({most:,} exposures; "
-                f"{len(full)} and {len(room)} sizes of model and data)."
+                f"At {width} bits a weight, {most:,} exposures: full models (asked for over {FULL} "
+                f"bits a parameter, {len(full)} of them) keep {_span(full)} of what they store, "
+                f"models with room (asked for less than {ROOM}, {len(room)}) {_span(room)}."
             )
     return said
+
+
+def _span(shares: Sequence[float]) -> str:
+    """Return the least and the most of some shares, one number where they are the same."""
+    low, high = f"{min(shares):.1%}", f"{max(shares):.1%}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _order(path: Path) -> tuple[float, list[int]]:
