@@ -50,7 +50,7 @@ def test_a_world_as_published_is_shown_so() -> None:
         "At one epoch the gap is negligible",
         "At one epoch a larger model is better",
         "Of a model far larger than its data",
-        "On little data test loss is U-shaped",
+        "Between the two, test loss is U-shaped",
         "Loss is U-shaped in the learning rate",
         "The best rate is clearly below",
         "At one compute, loss is U-shaped in the batch",
