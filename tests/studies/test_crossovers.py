@@ -46,7 +46,7 @@ def test_c2_is_one_recipe_at_the_width_it_is_pinned_to() -> None:
     assert fixed.lr == pytest.approx(falling.lr)
     assert fixed.fingerprint == falling.fingerprint
     flops = [exact_flops(model_of(one)) * one.shown_tokens for one in CPU.c2.rungs(1)[:5]]
-    assert flops[1] < CPU.crossing_flops < flops[2]  # between the widths 24 and 32
+    assert flops[2] < CPU.crossing_flops < flops[3]  # between the widths 24 and 32
 
 
 def test_cases_differ_where_they_say() -> None:
