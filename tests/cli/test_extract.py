@@ -129,6 +129,8 @@ def test_folders_that_nothing_can_be_asked_of(call: Any, trained: Path, tmp_path
     del record["cell"]
     (mixed / "run.json").write_text(json.dumps(record))
     assert "is a run that no people were taught in" in refused(mixed)
+    marks = teach(tmp_path / "marks", strings=STRINGS, mix={"token": True, "junk": 20})
+    assert "with a token or a domain's name in front" in refused(marks)
     strings = teach(tmp_path / "strings", format="random", strings={"length": 4, "symbols": 4})
     assert "of the format random, about which no questions can be made." in refused(strings)
     alone = teach(tmp_path / "alone", strings=STRINGS)

@@ -34,6 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tiny.toml").write_text(TINY)
     (tmp_path / "people.csv").write_text(TABLE)
     (tmp_path / "texts.jsonl").write_text("\n".join(map(json.dumps, TEXTS)))
+    (tmp_path / "one.jsonl").write_text(json.dumps(TEXTS[0]))
     return tmp_path
 
 
@@ -62,6 +63,31 @@ def test_a_run_on_texts_of_ones_own(here: Path, capsys: pytest.CaptureFixture[st
     heard = capsys.readouterr().err
     assert "2 of 3 texts tell all 2 values of 2 of 2 people; 1 were left out (1 missing)" in heard
     assert 'line 3: Cy Dee Fox, birth_city: missing; "Newark" is not in the text' in heard
+    held = json.loads((here / "run" / "run.json").read_text())["cell"]
+    assert (held["context"], held["people"]) == (12, 2)
+
+
+def test_texts_of_ones_own_have_windows_if_the_preset_has_none(here: Path) -> None:
+    pytest.importorskip("torch")
+    asked = "know train --preset tiny.toml --rewritten texts.jsonl --table people.csv --glances 0"
+    for more, context in (("-o run", 128), ("-o other --context 16", 16)):
+        assert code(*asked.split(), *more.split()) == 0
+        held = json.loads((here / more.split()[1] / "run.json").read_text())["cell"]
+        assert held["context"] == context
+    assert code(*asked.split(), "-o", "run") == 0  # and goes on as the same run
+
+
+def test_a_mixture_says_what_a_token_passes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    (here / "tiny.toml").write_text(TINY + "changed = { experts = 4 }\n")
+    asked = "know train -o run --preset tiny.toml --architecture gpt2-moe --json"
+    assert code(*asked.split()) == 0
+    row = json.loads(capsys.readouterr().out)
+    expert = 2 * 8 * 8 + 8 + 8  # two maps of 8 x 8 with biases
+    assert row["params"] - row["params_active"] == 3 * expert
+    assert code("know", "measure", "run") == 0
+    said = f"{row['params']:,} parameters ({row['params_active']:,} active)"
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -73,6 +99,10 @@ def test_a_run_on_texts_of_ones_own(here: Path, capsys: pytest.CaptureFixture[st
         ("--junk 500", "20 useful people, 20 strangers for the control and 500"),
         ("--rewritten texts.jsonl", "--rewritten and --table belong together"),
         ("--people 2.5", "--people is 2.5; whole numbers are expected"),
+        ("--format bioS --people 5", "such as 128 (--context 128)"),
+        ("--context 1", "windows of 1 tokens; at least 2 are needed"),
+        ("--rewritten one.jsonl --table people.csv", "of 1 people is the same for all"),
+        ("--people 9 --format bioS --mix 0:7", "leaves nobody to learn"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(

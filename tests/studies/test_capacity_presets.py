@@ -271,7 +271,8 @@ def test_bad_input_is_a_sentence(
 
 def test_options_of_the_twelve_are_of_no_other_study(capsys: pytest.CaptureFixture[str]) -> None:
     assert kleiber(["study", "guide", "--device", "cuda"]) == 2
-    assert "are of the study 'capacity', and 'guide' was asked for" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "are of the study 'capacity'" in told and "and 'guide' was asked for" in told
 
 
 def test_no_gpu_is_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -284,6 +285,10 @@ def test_no_gpu_is_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert "Result 1, preset gpu: 3 runs: 3 to train, 211k steps" in told
     assert "The preset gpu trains on an NVIDIA GPU." in told
     assert "--preset cpu" in told
+    asked[asked.index("gpu")] = "cpu"
+    assert kleiber([*asked, "--device", "cuda"]) == 1
+    told = capsys.readouterr().err
+    assert "kleiber: 'cuda' asks for an NVIDIA GPU" in told and "leave --device out" in told
     assert not (tmp_path / "x").exists()
 
 

@@ -18,6 +18,7 @@ from kleiber.knowledge.shares import said, useful_share
 from kleiber.knowledge.texts import Source
 from kleiber.training import GPT, RunFolder, count_params, train
 from kleiber.training.extra import check_device
+from kleiber.training.load import fill
 from kleiber.training.memory import check_memory
 from kleiber.training.model import initialise
 from kleiber.training.step import pays
@@ -121,17 +122,10 @@ def load_folder(folder: RunFolder) -> tuple[Cell, Source, GPT]:
             f"'{folder.path}' is a run that no people were taught in.",
             remedy="Name a folder that kleiber know train or capacity wrote.",
         )
-    weights = folder.read_tensors("weights.safetensors")
     cell = Cell.of(held["cell"])
     source = cell.source()
     model = GPT(cell.model(source))
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError:
-        raise InputError(
-            f"The weights in '{folder.path}' are not of the shape that its run.json says.",
-            remedy="Train the run again in a new folder.",
-        ) from None
+    fill(model, folder)
     return cell, source, model
 
 
@@ -140,14 +134,17 @@ def result_row(
 ) -> dict[str, Any]:
     """Return a measured run as one row: what it was, what it stores, its controls.
 
-    Bits are per parameter: ``bits_per_param`` of people, ``memorised_bits_per_param`` of random
-    strings, which is another quantity and goes by its own name everywhere.
+    Bits are per parameter, every expert's among them: ``bits_per_param`` of people,
+    ``memorised_bits_per_param`` of random strings, which is another quantity and goes by its own
+    name everywhere. ``params_active`` are those that a token passes, where they are fewer.
     """
     params = count_params(cell.model(source))
+    own = {"params_active": params["active"]} if params["active"] != params["total"] else {}
     return {
         "run": run,
         "format": cell.format,
         **found.to_dict(),
+        **own,
         "exposures": cell.exposures,
         "seed": cell.seed,
         "layers": cell.layers,

@@ -3,8 +3,8 @@
 What a model can complete is not yet what it can be asked for: people whose facts it saw in ever new
 words can be asked about, people of a single text cannot (Allen-Zhu & Li 2023, arXiv 2309.14316). As
 there, tuning adds matrices of low rank to a model whose own weights stay (``lowrank``); where all
-are tuned, questions about some write over what was known of the others. What the questions' own
-words need is added as fresh rows.
+are tuned, fewer people can be asked about who were not tuned on (study ``capacity-extraction``).
+What the questions' own words need is added as fresh rows.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from kleiber.knowledge.questions import Lessons, Questions, halves
 from kleiber.knowledge.reading import nats_of
 from kleiber.knowledge.settings import check_above_zero, check_at_least_one
 from kleiber.knowledge.strings import Strings
+from kleiber.knowledge.views import Marked
 from kleiber.training import GPT, RunFolder
 from kleiber.training.config import TrainConfig
 from kleiber.training.extra import check_device
@@ -90,6 +91,12 @@ def extract_folder(
     _check(steps, batch, lr, seed, tuning)
     check_device(device)
     cell, source, model = load_folder(folder)
+    if isinstance(source, Marked):
+        raise InputError(
+            f"'{folder.path}' was taught texts with a token or a domain's name in front, and "
+            "questions have none.",
+            remedy="Name a run without --token and domains.",
+        )
     if not isinstance(source, Biographies | Strings):
         raise InputError(
             f"'{folder.path}' was taught texts of the format {cell.format}, about which no "

@@ -228,7 +228,7 @@ def _check(windows: Windows) -> None:
     if windows.context is None and source.length_spread > 0:
         raise UsageError(
             "a window for each text was asked for, but the texts differ in length.",
-            remedy="Give a context, the tokens of a window.",
+            remedy="Give a context, the tokens of a window, such as 128 (--context 128).",
         )
     if windows.context is not None and windows.context < 2:
         raise UsageError(

@@ -43,6 +43,12 @@ class Rewritten:
                 "everything.",
                 remedy=f"Set people to a number from 1 to {told}.",
             )
+        if self.name_bits - math.log2(self.count) + self.value_bits <= 0:
+            raise InputError(
+                f"What the texts tell of {self.count} people is the same for all: there are no "
+                "bits to learn.",
+                remedy="Teach people whose values differ, or more of them.",
+            )
 
     @property
     def digest(self) -> str:

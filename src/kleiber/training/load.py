@@ -19,8 +19,14 @@ def load_model(folder: RunFolder, name: str = "weights.safetensors") -> GPT:
             f"The run.json in '{folder.path}' says no model's shape.",
             remedy="Name a folder that kleiber trained a model in.",
         )
-    config = ModelConfig.of(described)
-    model, weights = GPT(config), folder.read_tensors(name)
+    model = GPT(ModelConfig.of(described))
+    fill(model, folder, name)
+    return model.train(mode=False)
+
+
+def fill(model: GPT, folder: RunFolder, name: str = "weights.safetensors") -> None:
+    """Put a run folder's weights into a model; raises InputError where they are another's."""
+    config, weights = model.config, folder.read_tensors(name)
     due = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
     held = {key: tuple(tensor.shape) for key, tensor in weights.items()}
     apart = sorted(key for key in due.keys() | held.keys() if due.get(key) != held.get(key))
@@ -33,4 +39,3 @@ def load_model(folder: RunFolder, name: str = "weights.safetensors") -> GPT:
             remedy="Put the run's own weights back, or train it again in a new folder.",
         )
     model.load_state_dict(weights)
-    return model.train(mode=False)

@@ -49,8 +49,9 @@ def report(row: dict[str, Any]) -> str:
         if name in row["controls"]:
             none_below = f"; no person below 0: {clipped[name]:.4f}" if name in clipped else ""
             lines.append(f"  {name:<10} {row['controls'][name]:>9.4f}  {what}{none_below}")
+    active = f" ({row['params_active']:,} active)" if "params_active" in row else ""
     lines[1:1] = [
-        f"  {params:,} parameters, {row['embedding_share']:.1%} of them the embedding of "
+        f"  {params:,} parameters{active}, {row['embedding_share']:.1%} of them the embedding of "
         f"{row['vocab']:,} rows",
         f"  {row['people']:,} people, {row['exposures']:,} exposures, {row['steps']:,} steps, seed "
         f"{row['seed']}",

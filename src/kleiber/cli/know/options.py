@@ -32,6 +32,8 @@ class Changes:
     "Heads of the attention."
     batch: int | None = None
     "Windows a step."
+    context: int | None = None
+    "Tokens of a window; without it each text has its own, and all are of one length."
     lr: float | None = None
     "Peak learning rate."
     format: Literal["bioD", "bioS", "bioS-simple", "bioR", "random"] | None = None
@@ -55,8 +57,9 @@ class Changes:
         """Return the settings that were given, by their names in a cell."""
         given = {
             name: getattr(self, name)
-            for name in ("layers", "heads", "batch", "lr", "format", "tokens", "precision")
+            for name in ("layers", "heads", "batch", "context", "lr", "format", "tokens")
         }
+        given["precision"] = self.precision
         given["architecture"] = self.architecture
         for name in ("people", "width", "exposures"):
             said = getattr(self, name)

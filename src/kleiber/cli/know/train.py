@@ -12,6 +12,7 @@ from kleiber.cli.output import print_json, say
 from kleiber.errors import UsageError
 
 SHOWN = 10  # of the texts left out
+WINDOW = 128  # tokens, for texts of one's own: they differ in length
 
 
 def train(
@@ -57,6 +58,8 @@ def train(
     settings = _corpus(rewritten, table, quiet=json) | asked.settings()
     cells = asked.sized(named(preset).cells(seeds=1, **settings), quiet=json)
     cell = replace(only(cells, "train"), seed=seed)
+    if rewritten is not None and cell.context is None:
+        cell = replace(cell, context=WINDOW)
     (row,) = train_cells([cell], [Path(out)], device=device, glances=glances, quiet=json)
     if json:
         print_json({"schema": "kleiber.capacity-run/1", **row})

@@ -135,9 +135,11 @@ def require_gpu(preset: str, device: str) -> None:
     try:
         check_device(device)
     except InputError as error:
+        ours = preset != "cpu"  # which trains on one only where that is asked for
         raise InputError(
-            f"The preset {preset} trains on an NVIDIA GPU. {error.message}",
-            remedy="Run the same command where there is one, or take --preset cpu.",
+            f"The preset {preset} trains on an NVIDIA GPU. " * ours + error.message,
+            remedy="Run the same command where there is one, or "
+            + ("take --preset cpu." if ours else "leave --device out."),
         ) from None
 
 
