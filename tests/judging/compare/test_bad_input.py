@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ A, B = (1.7, 2.3, 0.15), (1.7, 2.2, 0.15)
 AT = 1e19
 
 
+compare = partial(kleiber.compare, replicates=200)
+
+
 def said(found: kleiber.Comparison, code: str) -> list[str]:
     return [one.message for one in found.findings if one.code == code]
 
@@ -31,9 +35,7 @@ def test_a_loss_that_is_no_number_costs_its_run_alone(recipe) -> None:
     hurt = table.with_columns(
         loss=pl.when(pl.col("run") == "r3s1").then(float("nan")).otherwise(pl.col("loss"))
     )
-    whole, found = (
-        kleiber.compare(one, recipe(B, seed=2), target_flops=AT) for one in (table, hurt)
-    )
+    whole, found = (compare(one, recipe(B, seed=2), target_flops=AT) for one in (table, hurt))
     assert (whole.runs, found.runs, found.rungs) == ((21, 21), (20, 21), (7, 7))
     assert found.verdict == whole.verdict == "B"
     (text,) = said(found, "R008")
@@ -45,7 +47,7 @@ def test_a_rung_of_one_run_that_diverged_is_a_missing_rung(recipe) -> None:
     hurt = table.with_columns(
         loss=pl.when(pl.col("run") == "r3s0").then(float("inf")).otherwise(pl.col("loss"))
     )
-    found = kleiber.compare(hurt, recipe(B, seeds=1, seed=2), target_flops=AT)
+    found = compare(hurt, recipe(B, seeds=1, seed=2), target_flops=AT)
     assert found.rungs == (6, 7) and found.common == 6
     assert said(found, "R008") and "no counterpart" in said(found, "R005")[0]
 
@@ -65,13 +67,13 @@ def test_a_run_cut_short_by_it_is_named() -> None:
     share = pl.col("tokens") / (20 * pl.col("params"))
     dead = (pl.col("run") == "r4s1") & (share > 0.65)
     hurt = curves(1).with_columns(loss=pl.when(dead).then(float("nan")).otherwise(pl.col("loss")))
-    (text,) = said(kleiber.compare(hurt, curves(2), target_flops=1e17), "R008")
+    (text,) = said(compare(hurt, curves(2), target_flops=1e17), "R008")
     assert "r4s1 at 60%" in text
 
 
 def test_a_missing_rung_is_said_and_the_others_are_compared(recipe) -> None:
     short = recipe(B, seed=2).to_native().filter(pl.col("run").str.starts_with("r3").not_())
-    found = kleiber.compare(recipe(A, seed=1), short, target_flops=AT)
+    found = compare(recipe(A, seed=1), short, target_flops=AT)
     (text,) = said(found, "R005")
     assert text.startswith("1 rung of A (3.16e+16 FLOPs) has no counterpart")
     assert found.common == 6 and found.verdict == "B" and len(found.backtest.rows) == 6
@@ -80,14 +82,14 @@ def test_a_missing_rung_is_said_and_the_others_are_compared(recipe) -> None:
 def test_other_units_are_refused(recipe) -> None:
     bits = recipe(B, seed=2).to_native().with_columns(loss=pl.col("loss") / np.log(2))
     with pytest.raises(UnitError, match="losses are in nats and B's in bits") as error:
-        kleiber.compare(recipe(A, seed=1), Runs.read(bits, unit="bits"), target_flops=AT)
+        compare(recipe(A, seed=1), Runs.read(bits, unit="bits"), target_flops=AT)
     assert sentences(error.value) == 1
 
 
 def test_units_that_nobody_said_are_seen_by_their_ratio(recipe) -> None:
     table = recipe(A, noise=1e-4, seed=1).to_native()
     bits = table.with_columns(loss=pl.col("loss") / np.log(2))
-    found = kleiber.compare(table, bits, target_flops=AT)
+    found = compare(table, bits, target_flops=AT)
     (text,) = said(found, "R014")
     assert "bits against nats" in text
 
@@ -95,30 +97,30 @@ def test_units_that_nobody_said_are_seen_by_their_ratio(recipe) -> None:
 def test_other_validation_sets_are_refused(recipe) -> None:
     a = recipe(A, seed=1, validation_set="c4")
     with pytest.raises(UnitError, match="on c4 and B's on paloma") as error:
-        kleiber.compare(a, recipe(B, seed=2, validation_set="paloma"), target_flops=AT)
+        compare(a, recipe(B, seed=2, validation_set="paloma"), target_flops=AT)
     assert sentences(error.value) == 1
-    same = kleiber.compare(a, recipe(B, seed=2, validation_set="c4"), target_flops=AT)
+    same = compare(a, recipe(B, seed=2, validation_set="c4"), target_flops=AT)
     assert same.verdict == "B"
     both = pl.concat(
         [recipe(B, seed=2, validation_set=name).to_native() for name in ("c4", "pile")]
     )
     with pytest.raises(UnitError, match=r"several validation sets \(c4, pile\)"):
-        kleiber.compare(both, recipe(A, seed=1), target_flops=AT)
+        compare(both, recipe(A, seed=1), target_flops=AT)
 
 
 def test_computes_that_do_not_overlap_are_refused(recipe) -> None:
     far = recipe(B, seed=2, factor=1e4)
     with pytest.raises(ValuesError, match="computes do not overlap: A has 1e") as error:
-        kleiber.compare(recipe(A, seed=1), far, target_flops=1e23)
+        compare(recipe(A, seed=1), far, target_flops=1e23)
     assert "nothing says which is better" in str(error.value)
 
 
 def test_two_single_runs_and_too_short_a_ladder_are_refused(recipe) -> None:
     one, two = recipe(A, computes=[1.0], seeds=1), recipe(B, computes=[1.0, 9.0], seeds=1)
     with pytest.raises(ValuesError, match="one rung each"):
-        kleiber.compare(one, recipe(B, computes=[1.0], seeds=1), target_flops=1e15)
+        compare(one, recipe(B, computes=[1.0], seeds=1), target_flops=1e15)
     with pytest.raises(ValuesError, match="has 2 rungs, and a curve through them needs 3"):
-        kleiber.compare(one, two, target_flops=1e16)
+        compare(one, two, target_flops=1e16)
 
 
 def test_a_table_of_three_recipes_asks_which(recipe) -> None:
@@ -128,22 +130,22 @@ def test_a_table_of_three_recipes_asks_which(recipe) -> None:
     ]
     table = pl.concat(tables).with_columns(run=pl.col("recipe") + pl.col("run"))
     with pytest.raises(UsageError, match=r"holds 3 \(one, three, two\)"):
-        kleiber.compare(table, target_flops=AT)
-    found = kleiber.compare(table, target_flops=AT, recipes=("one", "three"))
+        compare(table, target_flops=AT)
+    found = compare(table, target_flops=AT, recipes=("one", "three"))
     assert (found.a, found.b, found.verdict) == ("one", "three", "B")
     with pytest.raises(UsageError, match="named twice"):
-        kleiber.compare(table, target_flops=AT, recipes=("one", "one"))
+        compare(table, target_flops=AT, recipes=("one", "one"))
     with pytest.raises(InputError, match="four"):
-        kleiber.compare(table, target_flops=AT, recipes=("one", "four"))
+        compare(table, target_flops=AT, recipes=("one", "four"))
 
 
 def test_runs_that_have_not_ended_are_left_out(recipe) -> None:
     table = recipe(A, seed=1).to_native().with_columns(final=pl.col("run") != "r6s2")
-    found = kleiber.compare(table, recipe(B, seed=2), target_flops=AT)
+    found = compare(table, recipe(B, seed=2), target_flops=AT)
     assert found.runs == (20, 21) and "r6s2" in said(found, "R008")[0]
     none = table.with_columns(final=pl.lit(False))
     with pytest.raises(ValuesError, match="No run of A has ended"):
-        kleiber.compare(none, recipe(B, seed=2), target_flops=AT)
+        compare(none, recipe(B, seed=2), target_flops=AT)
 
 
 def test_a_rung_that_failed_in_a_ladders_folder_leaves_the_others(tmp_path: Path) -> None:
@@ -162,21 +164,21 @@ def test_a_rung_that_failed_in_a_ladders_folder_leaves_the_others(tmp_path: Path
             ]
             (folder / "points.jsonl").write_text("\n".join(map(json.dumps, points)))
             (folder / ("failed.json" if failed else "done")).write_text("{}")
-    found = kleiber.compare(str(tmp_path / "red"), str(tmp_path / "blue"), target_flops=1e18)
+    found = compare(str(tmp_path / "red"), str(tmp_path / "blue"), target_flops=1e18)
     assert found.rungs == (6, 5) and found.verdict == "B"
     assert "blue-2" in said(found, "R008")[0] and "no counterpart" in said(found, "R005")[0]
 
 
 def test_flops_that_only_one_table_has_are_of_no_use(recipe) -> None:
     without = recipe(B, seed=2).to_native().drop("flops")
-    found = kleiber.compare(recipe(A, seed=1), without, target_flops=AT)
+    found = compare(recipe(A, seed=1), without, target_flops=AT)
     assert said(found, "R001") and found.verdict == "B"
     holes = recipe(B, seed=2).to_native()
     holes = holes.with_columns(
         flops=pl.when(pl.col("run") == "r2s0").then(None).otherwise(pl.col("flops"))
     )
     with pytest.raises(ColumnError, match="1 of 21 finals of B have no flops"):
-        kleiber.compare(recipe(A, seed=1), holes, target_flops=AT)
+        compare(recipe(A, seed=1), holes, target_flops=AT)
 
 
 def test_tokens_a_param_that_differ_are_said(recipe) -> None:
@@ -185,7 +187,7 @@ def test_tokens_a_param_that_differ_are_said(recipe) -> None:
         .to_native()
         .with_columns(params=pl.col("params") / 2, tokens=pl.col("tokens") * 2)
     )
-    found = kleiber.compare(recipe(A, seed=1), other, target_flops=AT)
+    found = compare(recipe(A, seed=1), other, target_flops=AT)
     assert "20 against 80" in said(found, "R007")[0]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from kleiber.judging.compare import compare
+from kleiber.judging import compare as verb
 from kleiber.judging.compare.crossing import holm, last_swap
 
-TOP = 1e18
+compare = partial(verb, replicates=600)
 
 
 def test_holm_stops_at_the_first_that_fails() -> None:
@@ -72,10 +74,9 @@ def test_one_recipe_twice_has_no_winner_and_hardly_a_crossing(recipe) -> None:
             recipe((1.7, 2.3, 0.15), seed=10 + seed),
             recipe((1.7, 2.3, 0.15), seed=100 + seed),
             target_flops=1e19,
-            replicates=500,
         )
-        for seed in range(10)
+        for seed in range(8)
     ]
     assert all(one.verdict in ("tie", "undecided") for one in found)
     assert sum(one.crossover.kind != "none" for one in found) <= 1  # by a test at .05
-    assert sum("R016" in {each.code for each in one.findings} for one in found) >= 5
+    assert sum("R016" in {each.code for each in one.findings} for one in found) >= 4
