@@ -26,7 +26,7 @@ TRAINED = (
     "capacity-law",
     *("capacity-controls", "capacity-extraction"),
 )
-OF_LADDERS = ("paradigms", "crossovers")
+OF_LADDERS = ("paradigms", "crossovers", "text-floor")
 
 
 def study(

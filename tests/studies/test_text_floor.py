@@ -1,0 +1,85 @@
+"""The study of fitted floors: its arithmetic on losses of a known floor, its way to the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kleiber.errors import InputError
+from kleiber.recipes import Rung
+from kleiber.studies import text_floor
+from kleiber.studies.text_floor import LANGUAGES, rungs_of, tabulate
+from kleiber.training.folder import RunFolder
+
+TRUTH = 1.8
+
+
+def made(floor: float, noise: float = 0.002, seed: int = 0) -> list[dict[str, Any]]:
+    chance = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for rung in rungs_of(LANGUAGES[0]):
+        params = 256 * rung.width + 12 * rung.width**2
+        loss = floor + 3e3 / params**1.2 * float(np.exp(chance.normal(0, noise)))
+        plain = {"run": rung.name, "width": rung.width, "params": params, "tokens": rung.tokens}
+        rows.append(
+            {**plain, "seed": rung.seed, "loss": loss, "entropy": TRUTH, "cpu seconds": 60.0}
+        )
+    return rows
+
+
+def test_a_floor_that_is_there_is_found_and_another_is_not() -> None:
+    table, rungs = tabulate({"one": made(TRUTH), "two": made(TRUTH + 0.05)}).tables
+    one, two = table.rows
+    assert one["inside"] is True
+    assert one["E"] == pytest.approx(TRUTH, abs=0.005)
+    assert one["alpha"] == pytest.approx(1.2, abs=0.05)
+    assert two["inside"] is False
+    assert "of 1 of 2 languages" in table.claims[0]
+    assert "28 minutes of training" in table.notes[0]
+    assert len(rungs.rows) == 14
+    narrow = rungs.rows[0]
+    assert narrow["above"] == pytest.approx(one["above, narrowest"])
+    assert narrow["above"] == pytest.approx(3e3 / (1024 + 192) ** 1.2, rel=0.01)
+
+
+def test_the_ladder_is_of_sizes_and_seeds_on_one_language() -> None:
+    rungs = rungs_of("markov:128:1:2")
+    assert {rung.text for rung in rungs} == {"markov:128:1:2"}
+    assert sorted({(rung.width, rung.seed) for rung in rungs}) == [
+        (width, seed) for width in (4, 8, 12, 16, 20, 24, 32) for seed in (0, 1)
+    ]
+    params = {rung.width: rung.tokens / 200 for rung in rungs}
+    assert max(params.values()) / min(params.values()) > 15
+    names = [rung.name for language in LANGUAGES for rung in rungs_of(language)]
+    assert len(set(names)) == len(names) == 42
+
+
+def test_losses_are_read_from_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_floor, "LANGUAGES", LANGUAGES[:1])
+
+    def train(
+        rungs: Sequence[Rung], out: Path, *, jobs: int | None = None
+    ) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+        for rung, row in zip(rungs, made(TRUTH), strict=True):
+            folder = RunFolder(out / rung.name)
+            text = {"entropy": TRUTH, "heldout_entropy": TRUTH + 0.01}
+            folder.path.mkdir()
+            folder.write_json("run.json", {"params": row["params"], "text": text})
+            point = {"tokens": row["tokens"], "heldout_loss": row["loss"] + 0.01, "seconds": 6.0}
+            folder.write_points([{**point, "heldout_loss": 9.0}, point])
+        return [], {}
+
+    table = text_floor.run(tmp_path, train=train).tables[0]
+    expected = tabulate({LANGUAGES[0]: made(TRUTH)}).tables[0].rows[0]
+    assert table.rows[0]["E"] == pytest.approx(expected["E"], abs=1e-6)
+    assert table.rows[0]["above, widest"] == pytest.approx(expected["above, widest"], abs=1e-9)
+
+    def fail(*_: object, **__: object) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+        return [], {"a-rung": {"message": "It diverged.", "remedy": "Lower lr."}}
+
+    with pytest.raises(InputError, match=r"a-rung: It diverged. Lower lr."):
+        text_floor.run(tmp_path, train=fail)
