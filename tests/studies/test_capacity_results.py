@@ -29,8 +29,8 @@ from kleiber.studies.capacity.result import (
     Low,
     Result,
 )
-from kleiber.studies.capacity.study import judged, run
-from kleiber.studies.capacity.trained import Runs
+from kleiber.studies.capacity.study import judged, run, tabulate
+from kleiber.studies.capacity.trained import Runs, Taught
 
 ONE, OTHER = [1.8, 1.9, 2.05], [1.1, 1.3, 1.15]
 CELL = Cell(
@@ -229,6 +229,24 @@ def test_the_search_ends_where_none_is_enough(tmp_path: Path) -> None:
     none = runs.lowest(replace(low, enough=0.9), seeds=3)
     assert (none.exposures, none.enough) == (500, False)
     assert none.tried == pytest.approx({100: 0.1, 300: 0.3, 500: 0.5})
+
+
+def test_a_best_rate_at_the_edge_of_those_tried_is_said() -> None:
+    run_ = {
+        **{"bits_per_param": 1.0, "max_bits_per_param": 2.0, "params": 500, "people": 30},
+        **{"exposures": 40, "steps": 9, "controls": {"unseen": -1.0, "random": -0.5}},
+    }
+    names, tried = ("least", "middle", "largest", "one of two"), (0.5, 1.0, 2.0)
+    result = replace(_study(), arms=[Arm(name=name, cell=CELL) for name in names], compare=())
+    taught = [
+        Taught(arm, CELL, rate, [run_], dict.fromkeys(rates, 1.0))
+        for arm, rate, rates in zip(
+            result.arms, (*tried, 1.0), (tried, tried, tried, (1.0, 2.0)), strict=True
+        )
+    ]
+    notes = tabulate(result, taught).notes
+    assert notes[-1].endswith(": least (0.5), largest (2).")
+    assert len(tabulate(result, taught[1:2]).notes) == len(notes) - 1
 
 
 def test_a_broken_table_is_named(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def tabulate(
             "untrained are controls that should store nothing: theirs are bits per parameter "
             "too.",
             *result.notes,
+            *_edges(taught),
         ),
         seed=0,
         extra={
@@ -250,6 +251,20 @@ def _row(one: Taught) -> dict[str, Any]:
         "strangers": float(np.mean([each["unseen"] for each in controls])),
         "untrained": float(np.mean([each["random"] for each in controls])),
     }
+
+
+def _edges(taught: Sequence[Taught]) -> list[str]:
+    """Say which arms might store more at a rate beyond those tried."""
+    found = [
+        f"{one.arm.name} ({one.rate:g})"
+        for one in taught
+        if len(one.tried) > 2 and one.rate in (min(one.tried), max(one.tried))
+    ]
+    if not found:
+        return []
+    return [
+        f"Best at the least or the largest rate tried, perhaps short of it: {', '.join(found)}."
+    ]
 
 
 def _by_name(tried: Mapping[float, float]) -> dict[str, float]:
