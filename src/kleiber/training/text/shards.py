@@ -45,20 +45,22 @@ class Split:
     """Which documents are held out: those whose hash lies below ``limit`` of 2^64."""
 
     limit: int
-    documents: int  # that differ
 
     @classmethod
     def of(cls, corpus: Corpus) -> Split:
         """Return the split of a corpus: a share of all, at least one, and at most all but one."""
-        hashes = sorted({hash_of(document) for document in corpus.documents() if document})
-        if len(hashes) < 2:
+        lowest, highest, some = 2**64, -1, 0
+        for document in corpus.documents():
+            if document:
+                number = hash_of(document)
+                lowest, highest, some = min(lowest, number), max(highest, number), 1
+        if lowest >= highest:
             raise InputError(
-                f"The text '{corpus.name}' has {len(hashes)} document; one to train on and one to "
-                "hold out are needed.",
+                f"The text '{corpus.name}' has {some} document; one to train on and one to hold "
+                "out are needed.",
                 remedy="Name a longer text: a file of more than 1,024 characters is cut in parts.",
             )
-        limit = min(max(int(HELDOUT * 2**64), hashes[0] + 1), hashes[-1])
-        return cls(limit, len(hashes))
+        return cls(min(max(int(HELDOUT * 2**64), lowest + 1), highest))
 
     def sides(self, documents: Iterable[str]) -> Iterator[tuple[bool, str]]:
         """Yield each document once, with whether it is held out; empty ones not at all."""
