@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kleiber.cli import run
-from kleiber.samples import LADDER
+from tests.known.ladder import LADDER
 
 
 @dataclass(frozen=True)

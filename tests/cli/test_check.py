@@ -9,7 +9,7 @@ import pytest
 
 from kleiber import cli
 from kleiber.judging import CHECKS
-from kleiber.samples import LADDER
+from tests.known.ladder import LADDER
 
 
 def test_a_sound_fit_has_a_tip_and_no_issue(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kleiber import cli
-from kleiber.samples import LADDER
+from tests.known.ladder import LADDER
 
 KLEIBER = [sys.executable, "-W", "error", "-m", "kleiber"]
 # The promise is 0.3 s and 0.2 s of CPU on a usual machine; a busy one may take twice that.

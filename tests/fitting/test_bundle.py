@@ -25,7 +25,7 @@ from kleiber.fitting.prior import WEAK
 from kleiber.fitting.shares import NAMES
 from kleiber.runs import Points, Runs
 from kleiber.runs.collections import load
-from kleiber.samples import LADDER
+from tests.known.ladder import LADDER
 
 SOURCES = 14
 

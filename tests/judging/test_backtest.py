@@ -13,8 +13,8 @@ from kleiber.judging import Cut, backtest
 from kleiber.judging.cells import Cell, by_size, grouped, thin, weights
 from kleiber.judging.report import text
 from kleiber.runs import Runs
-from kleiber.samples import LADDER
 from kleiber.studies import opt_units
+from tests.known.ladder import LADDER
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from kleiber.errors import FitError, UsageError, ValuesError
 from kleiber.judging import mixture
 from kleiber.judging.choice_text import text
 from kleiber.laws import get
-from kleiber.samples import LADDER
 from kleiber.units import format_count
+from tests.known.ladder import LADDER
 
 TRUTH = {"Nc": 6.4e13, "alpha_N": 0.076, "Dc": 1.8e13, "alpha_D": 0.103}
 

@@ -17,8 +17,7 @@ from kleiber.errors import InputError, UsageError, ValuesError
 from kleiber.fitting.bundle import bundle
 from kleiber.judging.finding import FORECAST_TITLES
 from kleiber.runs.collections import load
-from kleiber.samples import LADDER
-from kleiber.samples.make_ladder import true_loss
+from tests.known.ladder import LADDER, true_loss
 
 TRUTH = {"E": 1.8, "A": 430.0, "alpha": 0.345, "B": 1900.0, "beta": 0.362}
 

@@ -15,7 +15,7 @@ from kleiber.errors import InputError, UsageError
 from kleiber.fitting.prior import WEAK
 from kleiber.planning import ModelError, Rules, prices
 from kleiber.planning.plan import load_plan, plan
-from kleiber.samples import LADDER
+from tests.known.ladder import LADDER
 
 
 def made(**options: Any) -> kleiber.Plan:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kleiber import Fit, Runs, fit
-from kleiber.samples import LADDER
+from tests.known.ladder import LADDER
 
 NASTY = (
     "<script>alert(1)</script>",

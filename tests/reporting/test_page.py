@@ -25,7 +25,7 @@ from kleiber.errors import MissingExtraError, UsageError
 from kleiber.reporting import hide_again, page, write
 from kleiber.reporting.again import fit_command, table_csv
 from kleiber.reporting.text import Shown, equation, shown, span
-from kleiber.samples import LADDER
+from tests.known.ladder import LADDER
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 LOADS = {"src", "href", "srcset", "action", "formaction", "data", "poster", "xlink:href"}
