@@ -12,7 +12,7 @@ from kleiber.charts.knowledge import drawings
 from kleiber.errors import InputError
 from kleiber.studies.capacity_accuracy import claims, inside, pairs_of, table
 from kleiber.studies.capacity_law import run
-from kleiber.studies.capacity_rows import gather
+from kleiber.studies.capacity_rows import OTHER_DEPTH, gather
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -38,7 +38,8 @@ def test_runs_are_gathered_once_and_others_left_out_with_the_reason(tmp_path: Pa
         "int4": [row(method="gptq", bits=4)],
         "nearest": [row(method="rtn", bits=4)],
         "junk": [row("N420-E1000-2x16-b42-1useful-7fresh-s0", mix="1useful-7fresh")],
-        "shallow": [row("N420-E1000-1x16-b42-s0", layers=1)],
+        "deep": [row("N420-E1000-6x16-b42-s0", layers=6)],
+        "other form": [row("N420-E1000-1x16-b42-s0", layers=1, vocab=69)],
         "chunks": [row("N420-E1000-2x16-b42-s0-def", vocab=69)],
         "spoken": [row("N420-E1000-2x16-b42-s0-fed", format="bioS")],
     }
@@ -51,7 +52,9 @@ def test_runs_are_gathered_once_and_others_left_out_with_the_reason(tmp_path: Pa
     kinds = [(one["architecture"], one["weight_bits"]) for one in found.rows]
     assert sorted(kinds, key=str) == [("llama", 32), (None, 32), (None, 32), (None, 4)]
     assert found.rows[0]["vocab"] == 73
-    assert sorted(found.left.values()) == [1] * 6 and len(found.shallow) == 1
+    assert sorted(found.left.values()) == [1] * 5 + [2]
+    assert found.left[OTHER_DEPTH] == 2
+    assert [one["layers"] for one in found.other_depths] == [6]
     assert "capacity-result-01" not in found.tables
 
 

@@ -338,6 +338,15 @@ def test_a_folder_gives_its_model_back(tmp_path: Path) -> None:
         InputError, match=r"weights in '.*run' are not of the shape .* 2 x 16.*head"
     ):
         load_model(folder)
+    folder.write_json("run.json", {**held, "model": small("mistral", tied=True).to_dict()})
+    with pytest.raises(InputError, match=r"head\.weight has no place in it\."):
+        load_model(folder)
+    folder.write_json("run.json", {**held, "model": small("mistral", biases=True).to_dict()})
+    with pytest.raises(InputError, match=r"bias is missing\."):
+        load_model(folder)
+    folder.write_json("run.json", {**held, "model": small("mistral", width=32).to_dict()})
+    with pytest.raises(InputError, match=r"is \(\d+.*\), and \(\d+.*\) is expected\."):
+        load_model(folder)
     folder.write_json("run.json", {**held, "model": small("gpt2-nomlp").to_dict()})
     with pytest.raises(InputError, match=r"not of the shape"):
         load_model(folder)

@@ -112,16 +112,15 @@ def _parameters(
 def _claims(law: Knowledge, left: Sequence[Left], compared: Table) -> list[str]:
     """Return how well the law holds, on what it was fitted to and on cells left out."""
     points = sum(len(cell.bits) for cell in law.cells)
-    tried = [one for one in left if not one.floored]
-    inside = sum(one.inside for one in tried)
+    own = [one for one in left if one.cell.architecture == law.reference and not one.floored]
+    inside = sum(one.inside for one in own)
     return [
         f"Fitted to {law.runs} runs: {len(law.cells)} cells of one model, data and exposures, "
         f"with {points} readings in float and rounded; {law.off:.3f} bits per parameter root mean "
         f"square. {law.status[0].upper()}{law.status[1:]}.",
-        f"Each cell predicted from the others: {rms(left):.3f} bits per parameter root mean "
-        f"square; {inside} of {len(tried)} readings within the {law.level:.0%} interval. They are "
-        f"of {law.reference}: another architecture has one cell at each count of exposures, and no "
-        "other tells its factor.",
+        f"Each cell of {law.reference} predicted from the others: {rms(own):.3f} bits per "
+        f"parameter root mean square; {inside} of {len(own)} readings within the {law.level:.0%} "
+        "interval. No other cell tells the factor of an architecture that has one alone.",
         *(
             f"{row['what']}: {row['ours']:.2f} ({row['lower']:.2f} to {row['upper']:.2f}) at "
             f"{row['params']:,} parameters; published at millions and more: {row['published']}."
@@ -157,16 +156,19 @@ def _told_by(law: Knowledge, name: str) -> int:
 
 
 def _left_notes(law: Knowledge, gathered: Gathered) -> list[str]:
-    """Return what was read, what was left out, and how far the law misses one layer."""
+    """Return what was read, what was left out, and what other depths store beside the law."""
     said = [f"Tables read: {', '.join(gathered.tables)}."]
     if gathered.left:
         reasons = "; ".join(f"{count} {why}" for why, count in gathered.left.items())
         said.append(f"Runs left out: {reasons}.")
-    for cell in cells_of(readings_of(gathered.shallow)) if gathered.shallow else ():
+    beside: list[str] = []
+    for cell in cells_of(readings_of(gathered.other_depths)) if gathered.other_depths else ():
         value = law.bits(cell.params, cell.demand, exposures=cell.exposures)["value"]
+        beside.append(f"{cell.name}: {cell.bits[FLOAT]:.2f} ({float(value):.2f})")
+    if beside:
         said.append(
-            f"{cell.name}: {cell.bits[FLOAT]:.2f} bits per parameter, where the law of two layers "
-            f"would have {float(value):.2f}."
+            "Other depths in bits per parameter, and in brackets what the law of two layers would "
+            f"have: {'; '.join(beside)}."
         )
     return said
 

@@ -21,15 +21,16 @@ FORMAT, SCALE = "bioD", "cpu"
 METHODS = (None, "float", "gptq")
 NAME = re.compile(r"N\d+-E[\d.]+(?:-(?P<kind>.+?))?-\d+x\d+-b")  # as a cell names its folder
 OTHER_FORM = "of another form of knowledge (attributes, pools, strings) than most runs"
-ONE_LAYER = "of one layer: the law is of two and more"
+DEPTH = 2  # layers that the law is of: what another depth takes depends on the size (result 1)
+OTHER_DEPTH = "of another depth: the law is of two layers"
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The rows for the law, those set apart, and what was left out, with the tables they are of."""
+    """The rows for the law, those of other depths, what was left out, the tables they are of."""
 
     rows: list[dict[str, Any]]
-    shallow: list[dict[str, Any]]
+    other_depths: list[dict[str, Any]]
     left: Mapping[str, int]
     tables: tuple[str, ...]
 
@@ -67,16 +68,17 @@ def gather(folder: Path) -> Gathered:
         row.setdefault("vocab", rowed.get(run))  # a table of readings does not say it
     usual = _usual_form(found.values())
     rows: list[dict[str, Any]] = []
-    shallow: list[dict[str, Any]] = []
+    other_depths: list[dict[str, Any]] = []
     for row in found.values():
-        why = _why_not(row) or (OTHER_FORM if usual not in (_form(row), None) else None)
+        other_form = usual not in (_form(row), None)
+        why = _why_not(row) or (OTHER_FORM if other_form else None)
         if why:
             left[why] += 1
         if not why:
             rows.append(row)
-        elif why == ONE_LAYER:
-            shallow.append(row)
-    return Gathered(rows, shallow, dict(left), tuple(tables))
+        elif why == OTHER_DEPTH and not other_form:
+            other_depths.append(row)
+    return Gathered(rows, other_depths, dict(left), tuple(tables))
 
 
 def _runs(path: Path) -> Iterator[dict[str, Any]]:
@@ -113,8 +115,8 @@ def _why_not(row: Mapping[str, Any]) -> str | None:
         return f"of another format than {FORMAT}"
     if row.get("method") not in METHODS:
         return "rounded by another method than GPTQ"
-    if row.get("layers", 2) < 2:
-        return ONE_LAYER
+    if row.get("layers", DEPTH) != DEPTH:
+        return OTHER_DEPTH
     return None
 
 

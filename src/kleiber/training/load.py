@@ -32,10 +32,16 @@ def fill(model: GPT, folder: RunFolder, name: str = "weights.safetensors") -> No
     apart = sorted(key for key in due.keys() | held.keys() if due.get(key) != held.get(key))
     if apart:
         first = apart[0]
+        how = (
+            "is missing"
+            if first not in held
+            else "has no place in it"
+            if first not in due
+            else f"is {held[first]}, and {due[first]} is expected"
+        )
         raise InputError(
             f"The weights in '{folder.path}' are not of the shape that its run.json says, "
-            f"{config.layers} x {config.width} with {config.heads} heads: {first} is "
-            f"{held.get(first, 'not there')}, and {due.get(first, 'not there')} is expected.",
+            f"{config.layers} x {config.width} with {config.heads} heads: {first} {how}.",
             remedy="Put the run's own weights back, or train it again in a new folder.",
         )
     model.load_state_dict(weights)
