@@ -1,4 +1,8 @@
-"""What commands print, for the pages that show it: run where runs.csv is the shipped sample."""
+"""What commands print, for the pages that show it: run in a folder with these tables.
+
+``runs.csv`` is the sample that ships with the package, ``cerebras.csv`` the published losses of
+Cerebras-GPT, ``known.csv`` the synthetic ladder of a known law that the tests judge fits by.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,13 @@ import tempfile
 from pathlib import Path
 
 from kleiber.samples import LADDER
+
+DOCS = Path(__file__).parent
+TABLES = {
+    "runs.csv": LADDER,
+    "cerebras.csv": DOCS / "cerebras.csv",
+    "known.csv": DOCS.parent / "tests" / "known" / "ladder.csv",
+}
 
 
 def shown(command: str) -> str:
@@ -23,9 +34,10 @@ def shown_python(code: str) -> str:
 
 
 def _run(arguments: list[str]) -> str:
-    """Run a program beside the sample and return its output."""
+    """Run a program beside the tables and return its output."""
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(LADDER, Path(folder) / "runs.csv")
+        for name, table in TABLES.items():
+            shutil.copy(table, Path(folder) / name)
         done = subprocess.run(
             arguments, cwd=folder, capture_output=True, text=True, check=True, timeout=120
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+import kleiber
 from kleiber.cli.demo import _teach
+from kleiber.samples import LADDER, LADDER_FILE
 
 ASK = ("--params", "7e9", "--tokens", "140e9")
 
@@ -65,22 +69,50 @@ def test_an_unknown_suffix_leaves_nothing(call, sample: str) -> None:
     assert not Path("fit.gif").exists()
 
 
-def test_the_demo_predicts_and_says_synthetic_everywhere(
-    call, sample: str, monkeypatch: pytest.MonkeyPatch
+def test_the_demo_predicts_the_hidden_rung_of_a_real_ladder(
+    call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "torch", None)
     done = call("demo", "--out", "shown")
     assert done.code == 0
     assert "not shown: Training and measuring need torch" in done.out
-    assert "inside the interval" in done.out.replace("\n             ", " ")
-    assert done.out.lower().count("synthetic") >= 3
-    assert max(map(len, done.out.splitlines())) <= 100 or "ladder.csv" in done.out
+    said = " ".join(done.out.split())
+    assert "synthetic" not in said.lower()
     assert sorted(path.name for path in Path("shown").iterdir()) == ["fit.json", "fit.svg"]
-    assert "Synthetic" in Path("shown/fit.svg").read_text(encoding="utf-8")
+    assert "synthetic" not in Path("shown/fit.svg").read_text(encoding="utf-8").lower()
+
+    with LADDER.open(encoding="utf-8", newline="") as file:
+        rows = {row["run"]: row for row in csv.DictReader(file)}  # of every run the last
+    flops = {name: int(row["flops"]) for name, row in rows.items()}
+    top = rows[max(flops, key=flops.__getitem__)]
+    assert f"nanodo-mini, {len(rows)} runs" in said and f"{sum(flops.values()):.3g} FLOPs" in said
+    assert f"kleiber ladder run {LADDER_FILE} --out kleiber-ladder" in said
+
+    told = re.findall(
+        r"hidden .*?: predicted ([\d.]+) \(([\d.]+) to ([\d.]+)\), was ([\d.]+): "
+        r"error ([+-][\d.]+) nats.*?, (inside|outside) the interval",
+        said,
+    )
+    assert len(told) == 2
+    for predicted, lower, upper, was, error, verdict in told:
+        assert was == top["loss"]
+        assert float(error) == pytest.approx(float(predicted) - float(was), abs=1.01e-4)
+        assert (float(lower) <= float(was) <= float(upper)) == (verdict == "inside")
+    rest = [name for name, row in rows.items() if row["params"] != top["params"]]
+    shorn = [name for name in rest if int(rows[name]["params"]) >= 10_000]
+    for names, law, (predicted, *_) in ((rest, "chinchilla", told[0]), (shorn, "kaplan", told[1])):
+        table = {
+            key: [float(rows[name][key]) for name in names] for key in ("params", "tokens", "loss")
+        }
+        own = kleiber.fit(kleiber.Runs.read({"run": names, **table}), law=law)
+        asked = own.predict(params=float(top["params"]), tokens=float(top["tokens"]))
+        assert asked.value == pytest.approx(float(predicted), abs=1e-4)
+
     saved = json.loads(Path("shown/fit.json").read_text(encoding="utf-8"))
-    assert saved["data"]["synthetic"] is True
-    after = call("predict", "shown/fit.json", *ASK)
-    assert "SYNTHETIC" in after.out
+    assert saved["data"]["synthetic"] is False
+    after = call("predict", "shown/fit.json", "--params", "500k", "--tokens", "10M")
+    assert after.code == 0 and "SYNTHETIC" not in after.out
 
 
 def test_the_demo_where_its_folder_cannot_be(call, sample: str) -> None:

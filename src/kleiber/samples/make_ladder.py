@@ -1,61 +1,74 @@
-"""Make ``ladder.csv``, the sample that ships with the package: a SYNTHETIC ladder of 24 runs.
+"""Make ``ladder.csv``, the sample that ships with the package, from the runs that it is of.
 
-Nothing in it was trained. Six sizes at four budgets of tokens follow the Chinchilla law
-``L = E + A / params^alpha + B / tokens^beta`` (Hoffmann et al. 2022, eq. 2) with log-normal
-noise, and every row says ``synthetic``. Because the truth is known, what a fit recovers
-can be checked against it. Run ``python -m kleiber.samples.make_ladder`` to make it again.
+``python -m kleiber.samples.make_ladder FOLDER`` trains ``ladder.toml`` in a folder, what is done
+there left as it is, and writes its readings of held-out text: a row a checkpoint, losses to four
+decimals. The same folder gives the same bytes. Nothing imports this file, so that the sample
+costs whoever reads it no trainer.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import sys
+from pathlib import Path
 
-import numpy as np
+from kleiber.errors import InputError
+from kleiber.launching.ladder import standing, train_ladder
+from kleiber.recipes import Rung, ladder
+from kleiber.samples import LADDER, LADDER_FILE
+from kleiber.training.folder import RunFolder
 
-from kleiber.samples import LADDER
-
-TRUTH = {"E": 1.80, "A": 430.0, "alpha": 0.345, "B": 1900.0, "beta": 0.362}
-NOISE = 0.004  # standard deviation of the log of the loss
-SEED = 20260
-
-SIZES = {
-    "12M": 12_190_000,
-    "37M": 37_250_000,
-    "114M": 113_900_000,
-    "348M": 347_600_000,
-    "1.1B": 1_063_000_000,
-    "3.2B": 3_214_000_000,
-}
-TOKENS_PER_PARAM = (5, 10, 20, 60)
-BATCH = 262_144  # tokens are whole batches, as in a real ladder
+COLUMNS = ("run", "recipe", "seed", "params", "tokens", "flops", "step", "loss", "lr")
+Cell = str | int
 
 
-def true_loss(params: float, tokens: float) -> float:
-    """Return the loss (nats per token) of the law that the sample was drawn from."""
-    size = TRUTH["A"] / params ** TRUTH["alpha"]
-    data = TRUTH["B"] / tokens ** TRUTH["beta"]
-    return TRUTH["E"] + size + data
+def ladder_csv(folder: Path) -> str:
+    """Return the text of the sample, read from a folder where its ladder was trained.
 
-
-def ladder_csv(seed: int = SEED) -> str:
-    """Return the text of the sample; the same seed gives the same bytes."""
-    rng = np.random.default_rng(seed)
+    Raises InputError for a rung that is not done there, or is another than the ladder file's.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("run", "params", "tokens", "loss", "synthetic"))
-    for name, params in SIZES.items():
-        for ratio in TOKENS_PER_PARAM:
-            tokens = round(ratio * params / BATCH) * BATCH
-            loss = true_loss(params, tokens) * float(np.exp(NOISE * rng.standard_normal()))
-            writer.writerow((f"{name}-{ratio}x", params, tokens, f"{loss:.4f}", "true"))
+    writer.writerow(COLUMNS)
+    for rung in ladder(LADDER_FILE).rungs:
+        writer.writerows(_rows(rung, folder))
     return text.getvalue()
 
 
-def main() -> None:
-    """Write the sample beside this file."""
-    LADDER.write_text(ladder_csv(), encoding="utf-8")
+def _rows(rung: Rung, folder: Path) -> list[tuple[Cell, ...]]:
+    """Return a rung's readings of held-out text, a row each."""
+    now = standing(rung, folder)
+    if now.state != "done":
+        raise InputError(
+            f"{rung.name} is {now.state} in '{folder}'.",
+            remedy=f"Train it: python -m kleiber.samples.make_ladder {folder}",
+        )
+    run = RunFolder(folder / rung.name)
+    record = run.record()
+    params, each = record["params"], int(record["exact_flops_per_token"])
+    return [
+        (
+            *(rung.name, rung.recipe, rung.seed, params, point["tokens"], each * point["tokens"]),
+            *(point["step"], f"{point['heldout_loss']:.4f}", f"{point['lr']:.4g}"),
+        )
+        for point in run.points()
+        if "heldout_loss" in point
+    ]
+
+
+def main(folder: Path) -> int:
+    """Train what is not done in a folder, and write the sample beside this file."""
+    _, errors = train_ladder(ladder(LADDER_FILE).rungs, folder)
+    for name, error in errors.items():
+        print(f"{name}: {error['message']}", file=sys.stderr)
+    if errors:
+        return 1
+    LADDER.write_text(ladder_csv(folder), encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) != 2:
+        sys.exit("Usage: python -m kleiber.samples.make_ladder FOLDER")
+    sys.exit(main(Path(sys.argv[1])))
