@@ -68,7 +68,7 @@ def _judged(hidden: Hidden) -> list[tuple[str, str]]:
     from kleiber.cli.output import findings_text
     from kleiber.judging import check
 
-    found = findings_text(check(hidden.fit)) or [("check", "nothing is wrong with this fit")]
+    found = findings_text(check(hidden.fit)) or [("check", "no issue and no tip")]
     return [("hidden", hidden.sentence()), *found]
 
 
