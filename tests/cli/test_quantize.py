@@ -116,3 +116,22 @@ def test_a_layer_taken_out(call: Any, trained: Path) -> None:
         done = call("know", "probe", trained, "--layer", layer, "--json")
         assert done.code == 2
         assert said in done.json["error"]["message"]
+
+
+def test_of_nothing_there_is_no_share(call: Any, trained: Path, tmp_path: Path) -> None:
+    from kleiber.knowledge.cell import Cell
+    from kleiber.knowledge.experiment import run as train
+    from kleiber.training import RunFolder
+
+    taught = json.loads((trained / "run.json").read_text())["cell"]
+    folder = tmp_path / "untaught"
+    for _ in train([Cell.of({**taught, "exposures": 1, "lr": 1e-9})], [RunFolder(folder)]):
+        pass
+    done = call("know", "quantize", folder, "--bits", "4", "--method", "rtn", "--json")
+    assert done.json["rows"][0]["bits_per_param"] < 0
+    assert [row["loss"] for row in done.json["rows"]] == [None, None]
+    lines = call("know", "quantize", folder, "--bits", "4", "--method", "rtn").out.splitlines()
+    assert all(" - " in line for line in lines[1:3])
+    done = call("know", "probe", folder, "--json")
+    assert done.json["rows"][0]["kept"] is None
+    assert "bits (of nothing); no person below 0" in call("know", "probe", folder).out

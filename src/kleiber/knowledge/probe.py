@@ -7,6 +7,7 @@ last layer keeps far less than 1 - 1/L of its bits (arXiv 2404.05405, section 8)
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,8 +39,11 @@ class Removal:
 
     @property
     def kept(self) -> float:
-        """Share of the bits that remain; below 0 where the rest is worse than a guess."""
-        return self.after / self.before
+        """Share of the bits that remain; below 0 where the rest is worse than a guess.
+
+        NaN of a model that stores nothing.
+        """
+        return self.after / self.before if self.before > 0 else math.nan
 
     @property
     def spread_evenly(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from kleiber.cli.output import print_json
@@ -47,8 +48,9 @@ def probe(run: str, /, *, layer: str = "-1", device: str = "cpu", json: bool = F
         "",
     ]
     for one in found:
+        share = "of nothing" if math.isnan(one.kept) else f"{one.kept:.1%}"
         lines.append(
-            f"without layer {one.layer}: {one.after:,.0f} bits ({one.kept:.1%}); no person below "
+            f"without layer {one.layer}: {one.after:,.0f} bits ({share}); no person below "
             f"0: {one.after_clipped:,.0f}; decoded {one.accuracy_after:.1%}, before "
             f"{one.accuracy_before:.1%}"
         )

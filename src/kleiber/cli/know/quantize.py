@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,11 @@ def quantize(
 def _line(row: dict[str, Any]) -> str:
     """Return one rounding as a line of the table."""
     bits, group = row["bits"], row["group"]
+    lost = "-" if math.isnan(row["loss"]) else f"{row['loss']:.1%}"
     shared = "" if group is None else f"{group}"
     return (
         f"{row['method']:<13}{'' if bits is None else bits:>4}{shared:>9}"
-        f"{row['bits_per_param']:>12.3f}{row['standard_error']:>8.3f}{row['loss']:>9.1%}"
+        f"{row['bits_per_param']:>12.3f}{row['standard_error']:>8.3f}{lost:>9}"
         f"{row['accuracy']:>9.1%}{row['storage_bits_per_param']:>14.2f}"
         f"{row['knowledge_per_bit']:>16.3f}"
     )
@@ -114,7 +116,7 @@ def _foot(rows: list[dict[str, Any]]) -> list[str]:
     notes = dict.fromkeys(note for row in rows for note in row["notes"])
     return [
         f"rounded: {what}",
-        "lost: share of the float model's bits; below 0 bits, more than all of it",
+        "lost: share of the float model's bits; below 0 bits, more than all of it; - of nothing",
         "stored/param: codes, scales, zero points and kept floats; knowledge/bit: over all of that",
         *notes,
     ]
