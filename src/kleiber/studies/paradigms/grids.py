@@ -45,7 +45,7 @@ def base() -> Recipe:
 WIDTHS, EPOCHS, WIDTH = (8, 16, 32, 64), (1, 4, 16, 64), 32
 RATES = tuple(0.0032 * 2.5**i for i in range(-1, 6))  # .0013 to .31
 BATCHES, FACTORS = (2, 8, 32, 128), (1.0, 2.0)
-STRENGTHS = {"l2": (1e-6, 1e-5, 1e-4), "coupled": (0.1, 1.0, 4.0)}
+STRENGTHS = {"l2": (1e-5, 1e-4, 1e-3, 1e-2), "coupled": (0.1, 1.0, 4.0)}
 
 GRIDS = (
     Grid(
