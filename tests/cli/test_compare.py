@@ -83,7 +83,7 @@ def test_the_text_leads_with_the_verdict(call, tables) -> None:
     done = call("compare", *tables, *AT, *FEW, "--power")
     lines = done.out.splitlines()
     assert lines[0].startswith("at 1e+19 FLOPs: B, red, is better; A - B is +0.0")
-    assert [line.split()[0] for line in lines[1:5]] == ["A", "B", "better", "crossing"]
+    assert [line.split()[0] for line in lines[1:5]] == ["A", "B", "better", "without"]
     assert any(line.startswith("  back-test  6 of 6") for line in lines)
     assert "seeds an arm for 80% power" in done.out and "0.0030 nats: " in done.out
     assert max(map(len, lines)) <= 100

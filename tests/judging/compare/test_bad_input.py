@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +15,12 @@ import pytest
 
 import kleiber
 from kleiber.errors import ColumnError, InputError, UnitError, UsageError, ValuesError
+from kleiber.judging.compare.backtest import Card
+from kleiber.judging.compare.cautions import Facts, cautions
+from kleiber.judging.compare.ladders import ladders_of
 from kleiber.judging.compare.rungs import arms_of, lowest
+from kleiber.judging.compare.verdict import Range
+from kleiber.judging.finding import COMPARE_TITLES
 from kleiber.runs import Runs
 
 A, B = (1.7, 2.3, 0.15), (1.7, 2.2, 0.15)
@@ -206,3 +214,39 @@ def test_sizes_of_one_budget_become_their_lowest() -> None:
     arm = arms_of(rows, {k: v + 0.01 * (k == "loss") for k, v in rows.items()})[0]
     assert [rung.designs for rung in arm.rungs] == [7] * 4
     assert [rung.mean for rung in arm.rungs] == pytest.approx([2.0, 1.9, 1.8, 1.7])
+
+
+def test_a_smallest_rung_that_is_off_moves_little(recipe) -> None:
+    """A small-scale term is among the candidates, so that the intervals still hold the truth."""
+    true = 0.1 * 1e4**-0.15
+    for shift in (-0.03, 0.03):
+        table = recipe(A, seed=1).to_native()
+        smallest = pl.col("run").str.starts_with("r0")
+        odd = table.with_columns(loss=pl.col("loss") + pl.when(smallest).then(shift).otherwise(0.0))
+        found = compare(odd, recipe(B, seed=2), target_flops=AT)
+        assert found.difference.lower < true < found.difference.upper
+        assert found.without_smallest is not None
+        assert found.without_smallest.lower < true < found.without_smallest.upper
+
+
+def test_a_smallest_rung_that_decides_is_said(recipe) -> None:
+    arms = arms_of(recipe(A, seed=1), recipe(B, seed=2))
+    facts = Facts(
+        arms=arms,
+        data=ladders_of(*arms),
+        target=AT,
+        difference=Range(0.02, 0.024, 0.028),
+        without_smallest=Range(0.004, 0.01, 0.016),
+        card=Card(()),
+        floors=(1.7, 1.7),
+    )
+    (found,) = cautions(facts)
+    assert found.code == "R017" and "+0.0100 nats, and with it +0.0240" in found.message
+    assert cautions(replace(facts, without_smallest=Range(0.01, 0.021, 0.03))) == ()
+
+
+def test_every_code_has_a_title_and_a_place_in_the_docs(root: Path) -> None:
+    raised = {*re.findall(r'"(R0\d\d)"', inspect.getsource(inspect.getmodule(cautions)))}
+    assert raised == {*COMPARE_TITLES}
+    page = (root / "docs" / "findings.md").read_text(encoding="utf-8")
+    assert all(f"| {code} | {title} |" in page for code, title in COMPARE_TITLES.items())

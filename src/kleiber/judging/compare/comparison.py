@@ -21,12 +21,13 @@ class Comparison:
     """Two recipes at a target compute (FLOPs), from their ladders.
 
     ``difference`` is A's loss less B's in nats, so that below 0 A is better; ``margin`` is what
-    counts as better. ``common`` is at how many computes both are known, ``paired`` how many runs
-    share a seed with one of the other recipe. ``scale_up`` is the target over the largest compute
-    that the ladders support, ``weights`` the candidates' after the hidden rungs. ``noise`` is a
-    run's sd (nats) at the largest rung, ``noise_at_smallest`` at the smallest, between seeds where
-    ``noise_measured`` and else from what the rungs miss smooth curves by; ``correlation`` is that
-    of both arms' noise.
+    counts as better. ``without_smallest`` is the difference with each ladder's smallest rung left
+    out, None for short ladders. ``common`` is at how many computes both are known, ``paired`` how
+    many runs share a seed with one of the other recipe. ``scale_up`` is the target over the largest
+    compute that the ladders support, ``weights`` the candidates' after the hidden rungs. ``noise``
+    is a run's sd (nats) at the largest rung, ``noise_at_smallest`` at the smallest, between seeds
+    where ``noise_measured`` and else from what the rungs miss smooth curves by; ``correlation`` is
+    that of both arms' noise.
     """
 
     a: str
@@ -36,6 +37,7 @@ class Comparison:
     level: float
     chances: Chances
     difference: Range
+    without_smallest: Range | None
     verdict: Verdict
     why: str
     crossover: Crossover
@@ -97,6 +99,7 @@ class Comparison:
             f"{counted(self.paired, 'pair')} of seeds",
             "better": f"by more than {self.margin:g} nats: A {self.p_a:.0%}, neither "
             f"{self.p_tie:.0%}, B {self.p_b:.0%}",
+            "without": self._without(),
             "crossing": self._crossing(),
             "gain": f"of B's compute A needs {low},\n{high}",
             "back-test": self._card(),
@@ -111,6 +114,15 @@ class Comparison:
 
     def _size(self, which: int) -> str:
         return f"{counted(self.rungs[which], 'rung')}, {counted(self.runs[which], 'run')}"
+
+    def _without(self) -> str:
+        less = self.without_smallest
+        if less is None:
+            return "the smallest rungs: too few are left to say"
+        return (
+            f"the smallest rungs A - B is {less.median:+.4f}, {less.lower:+.4f} to "
+            f"{less.upper:+.4f}"
+        )
 
     def _crossing(self) -> str:
         one = self.crossover
@@ -163,6 +175,7 @@ class Comparison:
             "p_tie": self.p_tie,
             "p_b": self.p_b,
             "difference": asdict(self.difference),
+            "without_smallest": asdict(self.without_smallest) if self.without_smallest else None,
             "verdict": self.verdict,
             "why": self.why,
             "crossover": self.crossover.to_dict(),

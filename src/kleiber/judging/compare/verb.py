@@ -102,6 +102,7 @@ def compare(
         level=level,
         chances=found,
         difference=difference,
+        without_smallest=facts.without_smallest,
         verdict=word(found, supported=not (far or card.failed)),
         why=_why(found, card, far=far),
         crossover=crossover(draws, target, level),
@@ -143,10 +144,13 @@ def _without_smallest(
     data: Ladders, target: float, level: float, rng: np.random.Generator
 ) -> Range | None:
     """Return the difference at the target with each ladder's smallest rung dropped."""
-    least = float(data.flops.min()) * 1.05
-    kept = np.flatnonzero(data.flops > least)
-    sizes = [int((data.arm[kept] == side).sum()) for side in (0.5, -0.5)]
-    if max(sizes) < LEAST_LEFT or min(sizes) < 1:
+    smallest = [
+        int(side[np.argmin(data.flops[side])])
+        for side in (np.flatnonzero(data.arm == sign) for sign in (0.5, -0.5))
+        if len(side) > 1  # a single run is all there is of its arm
+    ]
+    kept = np.delete(np.arange(len(data)), smallest)
+    if max(int((data.arm[kept] == side).sum()) for side in (0.5, -0.5)) < LEAST_LEFT:
         return None
     return between(at_target(draw(data.take(kept), rng, 400), target), level)
 
