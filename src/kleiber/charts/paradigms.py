@@ -42,7 +42,12 @@ def draw_paradigm(
         "dial:Q",
         title=said,
         scale=alt.Scale(type="log", domain=list(theme.padded(values)), nice=False),
-        axis=alt.Axis(values=theme.round_ticks((min(values), max(values)), 4), format="~g"),
+        axis=alt.Axis(
+            values=theme.round_ticks((min(values), max(values)), 4),
+            format="~g",
+            labelOverlap="greedy",
+            labelSeparation=8,
+        ),
     )
     epochs = sorted({mark["epochs"] for mark in drawn})
     kinds = list(dict.fromkeys(mark["kind"] for mark in drawn))
@@ -71,7 +76,9 @@ def draw_paradigm(
         dots = base.mark_point(filled=True, size=36, opacity=1).encode(
             x=x, y=y, color=colour, tooltip=["kind:N", "epochs:O", "dial:Q", *tips]
         )
-        heads = alt.TitleParams(heading, anchor="start", fontSize=12.5, fontWeight=500)
+        heads = alt.TitleParams(
+            heading, anchor="start", frame="group", fontSize=12.5, fontWeight=500, color=theme.INK
+        )
         panels.append(alt.layer(line, dots).properties(width=WIDTH, height=HEIGHT, title=heads))
     joined = alt.hconcat(*panels, spacing=26)
     dressed = theme.dressed(
