@@ -47,10 +47,12 @@ def study(
     Parameters
     ----------
     data
-        Folder of the published runs [default: $KLEIBER_DATA or ../shared/data]; of the capacity
-        studies, of the runs that they train [default: kleiber-curve of capacity-curve, and so
-        on; kleiber-results of capacity]; of capacity-roundings, of the runs to round [default:
-        kleiber-curve]; of capacity-law, of the tables [default: results].
+        Folder of the published runs [default: $KLEIBER_DATA or
+        ../shared/data]; of a capacity study, of the runs that it
+        trains [default: named like kleiber-curve, and of
+        capacity kleiber-results]; of capacity-roundings, of the
+        runs to round [default: kleiber-curve]; of capacity-law,
+        of the tables [default: results].
     out
         Folder to write the table to, with its command, versions and date.
     as_published

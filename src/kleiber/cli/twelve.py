@@ -28,13 +28,11 @@ class Twelve:
     all: Annotated[bool, Parameter(name="--all", negative="")] = False
     "Of capacity: all twelve, one after another, and a report of them."
     preset: str = "cpu"
-    "Of capacity: cpu, gpu, or paper, which trains nothing and prints a plan with its price; of "
-    "crossovers: cpu or gpu."
+    "Of capacity: cpu, gpu, or paper, a plan with its price; of crossovers: cpu or gpu."
     device: str | None = None
     "Of capacity and crossovers: where to train, cpu or cuda [default: the preset's]."
     jobs: int | None = None
-    "Of capacity, crossovers and paradigms: trainings at once [default: one a core; of capacity "
-    "four on a GPU]."
+    "Of capacity, crossovers and paradigms: trainings at once [default: one a core; 4 on a GPU]."
 
 
 def twelve(asked: Twelve, folder: Path, out: Path | None, pricing: Pricing) -> Table:
