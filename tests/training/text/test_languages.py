@@ -71,25 +71,27 @@ def test_zipf_is_its_frequencies() -> None:
 
 
 def test_a_chain_is_stationary() -> None:
-    language = language_of("markov:7:2:4")
+    language = language_of("markov:9:2:4")
     assert isinstance(language, Markov)
-    dense = np.zeros((49, 49))  # from context (a, b) to context (b, c)
-    for a, b, c in itertools.product(range(7), repeat=3):
-        dense[a * 7 + b, b * 7 + c] = language.table[a * 7 + b, c]
+    dense = np.zeros((81, 81))  # from context (a, b) to context (b, c)
+    for a, b, c in itertools.product(range(9), repeat=3):
+        dense[a * 9 + b, b * 9 + c] = language.table[a * 9 + b, c]
     values, vectors = np.linalg.eig(dense.T)
     vector = np.real(vectors[:, np.argmax(values.real)])
     assert language.stationary == pytest.approx(vector / vector.sum(), abs=1e-12)
-    assert language.table.sum(axis=1) == pytest.approx(np.ones(49))
+    assert language.table.sum(axis=1) == pytest.approx(np.ones(81))
     rate = sum(
         -p * share * math.log(p)
         for share, row in zip(vector / vector.sum(), language.table, strict=True)
         for p in row
+        if p > 0
     )
+    assert (language.table > 0).sum(axis=1).tolist() == [8] * 81
     assert language.rate == pytest.approx(rate, rel=1e-10)
 
 
 @pytest.mark.parametrize(
-    ("name", "context"), [("markov:4:2:0", 1), ("markov:4:2:0", 4), ("markov:3:3:1", 5)]
+    ("name", "context"), [("markov:4:2:0", 1), ("markov:9:2:0", 3), ("markov:3:3:1", 5)]
 )
 def test_a_chain_s_entropy_is_that_of_all_windows(name: str, context: int) -> None:
     language = language_of(name)
@@ -102,8 +104,9 @@ def test_a_chain_s_entropy_is_that_of_all_windows(name: str, context: int) -> No
         for place in range(order, len(row)):
             before = int("".join(map(str, row[place - order : place])), vocab)
             p *= language.table[before, row[place]]
-        whole[row[: context + 1]] += p
-        past[row[0]] += p
+        if p > 0:
+            whole[row[: context + 1]] += p
+            past[row[0]] += p
 
     def entropy(chances: Counter) -> float:
         return -sum(p * math.log(p) for p in chances.values())
@@ -114,6 +117,13 @@ def test_a_chain_s_entropy_is_that_of_all_windows(name: str, context: int) -> No
     rows = np.array(list(whole))
     total = -np.log(list(whole.values())) + np.log([past[row[0]] for row in rows.tolist()])
     assert language.nats(rows).sum(axis=1) == pytest.approx(total, rel=1e-9)
+
+
+def test_what_no_chain_says_costs_without_end() -> None:
+    language = language_of("markov:20:1:0")
+    assert isinstance(language, Markov)
+    never = int(np.flatnonzero(language.table[3] == 0)[0])
+    assert language.nats(np.array([[3, never]])).tolist() == [[math.inf]]
 
 
 def test_contexts_are_used_unevenly() -> None:

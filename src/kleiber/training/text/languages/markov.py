@@ -1,9 +1,10 @@
 """A Markov chain: each token depends on the ``order`` tokens before it, through a random table.
 
-Behind each of the V^order contexts stand a few successors, drawn without replacement by a common
-popularity (rank^-1) and with random probabilities; a small share goes to all tokens by popularity,
-so that every context can be reached. Popular tokens make popular contexts: how often a context is
-used falls over orders of magnitude, and a model learns the often used ones first.
+Behind each of the V^order contexts stand eight successors with random probabilities: the token
+after the last one, in a circle of all, so that every token can be reached; and seven drawn without
+replacement by a common popularity (rank^-1). Popular tokens make popular contexts: how often a
+context is used falls over orders of magnitude, and a model learns the often used ones first.
+No successor is much rarer than its context, so nothing is left that no model sees.
 
 A window starts at the stationary distribution. Its first targets have fewer than ``order`` tokens
 before them and are less certain; what they cost is counted exactly, by the same distribution.
@@ -34,9 +35,6 @@ LARGEST = 2**22
 """Probabilities of the table, V^(order + 1), at most."""
 
 SUCCESSORS = 8
-SHARE = 0.02
-"""Of every context's probability, what goes to all tokens by popularity."""
-
 STILL = 1e-13
 """Change of the stationary distribution, summed over contexts, at which it is found."""
 
@@ -105,7 +103,8 @@ class Markov:
                 p = self._block(target + 1)[past * self.vocab + token] / self._block(target)[past]
             else:
                 p = self.table[past, token]
-            found[:, target - 1] = -np.log(p)
+            with np.errstate(divide="ignore"):  # what is never said costs without end
+                found[:, target - 1] = -np.log(p)
             past = (past * self.vocab + token) % len(self.stationary)
         return found
 
@@ -117,16 +116,15 @@ class Markov:
 def _table(vocab: int, order: int, seed: int) -> Floats:
     """Return the transition probabilities, [V^order, V]."""
     contexts, tokens = np.arange(vocab**order)[:, None], np.arange(vocab)
-    popular = zipf(vocab, 1.0)
     u = uniform(draw(seed, RULES, 0, contexts, tokens))
-    gumbel = np.log(popular) - np.log(-np.log(u + 2.0**-54))
+    gumbel = np.log(zipf(vocab, 1.0)) - np.log(-np.log(u + 2.0**-54))
+    gumbel[np.arange(len(contexts)), (contexts[:, 0] + 1) % vocab] = np.inf
     count = min(SUCCESSORS, vocab)
     chosen = np.argpartition(-gumbel, count - 1, axis=1)[:, :count]  # without replacement
     weights = np.zeros((len(contexts), vocab))
-    sizes = -np.log1p(-uniform(draw(seed, RULES, 1, contexts, tokens)))
+    sizes = 1.0 + 3.0 * uniform(draw(seed, RULES, 1, contexts, tokens))
     np.put_along_axis(weights, chosen, np.take_along_axis(sizes, chosen, axis=1), axis=1)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return (1 - SHARE) * weights + SHARE * popular
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _stationary(table: Floats) -> Floats:
@@ -135,7 +133,7 @@ def _stationary(table: Floats) -> Floats:
     found = np.full(contexts, 1.0 / contexts)
     for _ in range(100_000):
         moved = (found[:, None] * table).reshape(vocab, -1).sum(axis=0)
-        moved /= moved.sum()
+        moved = (moved / moved.sum() + found) / 2  # half a step rests, whatever the chain's period
         change = np.abs(moved - found).sum()
         found = moved
         if change < STILL:
