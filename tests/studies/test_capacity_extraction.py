@@ -81,7 +81,10 @@ def test_a_tiny_study_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.M
         return [event["result"] for event in last]
 
     heard: list[str] = []
-    table = run(tmp_path, train=trainer, progress=heard.append)
+    said: list[str] = []
+    table = run(tmp_path, train=trainer, progress=heard.append, say=said.append)
+    assert len(said) == 1 and said[0].startswith("6 runs: 6 to train, ")
+    assert said[0].endswith("Then each is tuned on questions, in 2 ways.")
     assert heard[0].startswith("fresh-1-0, tuned low-rank: 50%, loss ")
     assert [(r["texts"], r["exposures"], r["seed"], r["tuned"]) for r in table.rows] == [
         (*arm, seed, tuning)

@@ -130,6 +130,7 @@ def _simulated(name: str, repeats: int | None, seed: int) -> Table:
 def _trained(name: str, data: str | None) -> Table | Book:
     """Make a study that trains its runs, in a folder that it goes on in."""
     from kleiber.cli.know.watch import train_cells
+    from kleiber.cli.output import say
 
     if name == "capacity-law":
         from kleiber.studies.capacity_law import run as fit_law
@@ -150,7 +151,7 @@ def _trained(name: str, data: str | None) -> Table | Book:
     if preset == "extraction":
         from kleiber.studies.capacity_extraction import run as train_and_ask
 
-        return train_and_ask(folder, train=train_cells, progress=_progress)
+        return train_and_ask(folder, train=train_cells, progress=_progress, say=say)
     from kleiber.studies.capacity_curve import run as train_grid
 
     return train_grid(folder, preset=preset, train=train_cells)

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kleiber.launching import Trainer, train_cells
+from kleiber.studies.capacity.estimate import estimate
 from kleiber.studies.capacity.ratios import paired_ratio
 from kleiber.studies.table import Table
+from kleiber.training.machine import cores
 
 if TYPE_CHECKING:
     from kleiber.knowledge.cell import Cell
@@ -69,10 +71,16 @@ def run(
     jobs: int | None = None,
     train: Trainer = train_cells,
     progress: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Table:
-    """Train what is not yet trained in the folder, ask every model, and return the comparison."""
+    """Train what is not yet trained in the folder, ask every model, and return the comparison.
+
+    ``progress`` hears how far a tuning is, ``say`` what is to train before anything starts.
+    """
     wanted = cells()
     places = [folder / name for name in wanted]
+    todo = estimate(list(wanted.values()), places, device="cpu", at_once=jobs or cores())
+    say(f"{todo}. Then each is tuned on questions, in {len(TUNINGS)} ways.")
     results = [
         {**result, "run": place.name}
         for place, result in zip(
