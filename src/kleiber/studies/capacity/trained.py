@@ -139,8 +139,9 @@ class Runs:
         )
         _, row = quantize_folder(RunFolder(self.place(cell)), asked, device=self.device)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plain(row)), encoding="utf-8")
-        return {**before, **row}
+        held = json.dumps(plain(row))
+        path.write_text(held, encoding="utf-8")
+        return {**before, **json.loads(held)}  # as it is read the next time
 
 
 def wanted(result: Result, sized: Sequence[tuple[Cell, float | None]], seeds: int) -> list[Cell]:
