@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,7 @@ def quantize(
 def _line(row: dict[str, Any]) -> str:
     """Return one rounding as a line of the table."""
     bits, group = row["bits"], row["group"]
-    lost = "-" if math.isnan(row["loss"]) else f"{row['loss']:.1%}"
+    lost = "-" if row["loss"] is None else f"{row['loss']:.1%}"
     shared = "" if group is None else f"{group}"
     return (
         f"{row['method']:<13}{'' if bits is None else bits:>4}{shared:>9}"

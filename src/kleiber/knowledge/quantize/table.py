@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +74,7 @@ def quantize_folder(
 ) -> Iterator[dict[str, Any]]:
     """Yield the run as it is, then a row for each rounding of it; only the folder is read.
 
-    ``loss`` is the share of the stored bits that the rounding took, NaN of a model that stores
+    ``loss`` is the share of the stored bits that the rounding took, None of a model that stores
     nothing. ``knowledge_per_bit`` is bits
     of knowledge a bit of storage, codes, scales, zero points and kept floats together. Of "aware"
     there is a control, "float, tuned": the same steps without the grid, not rounded.
@@ -148,7 +147,7 @@ def _row(
         "bits_per_param": found.bits_per_param,
         "standard_error": found.standard_error,
         "max_bits_per_param": found.max_bits_per_param,
-        "loss": 1 - found.bits_per_param / before if before > 0 else math.nan,
+        "loss": 1 - found.bits_per_param / before if before > 0 else None,
         "accuracy": found.accuracy,
         "storage_bits": bits,
         "storage_bits_per_param": bits / found.params,
