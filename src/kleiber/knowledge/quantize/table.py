@@ -75,9 +75,9 @@ def quantize_folder(
     """Yield the run as it is, then a row for each rounding of it; only the folder is read.
 
     ``loss`` is the share of the stored bits that the rounding took, None of a model that stores
-    nothing. ``knowledge_per_bit`` is bits
-    of knowledge a bit of storage, codes, scales, zero points and kept floats together. Of "aware"
-    there is a control, "float, tuned": the same steps without the grid, not rounded.
+    nothing. ``knowledge_per_bit`` is bits of knowledge a bit of storage, codes, scales, zero points
+    and kept floats together. Of "aware" there is a control, "float, tuned": the same steps without
+    the grid, not rounded.
     """
     check_device(device)
     roundings = asked.roundings()
