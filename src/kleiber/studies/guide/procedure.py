@@ -139,8 +139,9 @@ def model_counts(smaller: int) -> range:
 
 
 def law(rows: Points, a: float, b: float, e: float, alpha: float, beta: float) -> Array:
-    """Return ``exp(e) + exp(a) / N**alpha + exp(b) / D**beta`` (n,)."""
-    return np.exp(e) + np.exp(a) / rows.params**alpha + np.exp(b) / rows.tokens**beta
+    """Return ``exp(e) + exp(a) / N**alpha + exp(b) / D**beta`` (n,); a search may come to inf."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.exp(e) + np.exp(a) / rows.params**alpha + np.exp(b) / rows.tokens**beta
 
 
 def fit(rows: Points, *, borrowed: bool = False) -> tuple[float, ...] | None:
