@@ -76,3 +76,12 @@ class MissingExtraError(KleiberError):
     """An optional part of kleiber is not installed."""
 
     code = "extra"
+
+
+def refused_by_system(error: OSError) -> InputError:
+    """Return what the operating system refused as an error of this tree."""
+    what = f"'{error.filename}'" if error.filename else "A file"
+    return InputError(
+        f"{what} cannot be used: {error.strerror or error}.",
+        remedy="Check the path, its permissions and the space on the disk.",
+    )

@@ -12,13 +12,14 @@ import pytest
 
 from kleiber.errors import InputError, UsageError
 from kleiber.launching import ladder as launching
-from kleiber.launching.ladder import standing, train_ladder
+from kleiber.launching.ladder import stack_bytes, standing, train_ladder
 from kleiber.launching.rungs import groups, run
 from kleiber.recipes.ladder import Ladder
 from kleiber.recipes.rung import Rung
 from kleiber.runs import Runs
 from kleiber.training.count import count_params, exact_flops
 from kleiber.training.folder import RunFolder
+from kleiber.training.memory import PROCESS
 from kleiber.training.rung import model_of
 
 pytest.importorskip("torch")
@@ -175,7 +176,21 @@ def test_a_rung_too_large_for_the_memory_leaves_the_others(
     said = errors["tiny-D8192-L40-s0"]["message"]
     assert said.startswith("Training tiny-D8192-L40-s0 needs about ")
     assert "and 2.0 GB are free" in said
+    assert errors["tiny-D8192-L40-s0"]["remedy"].startswith("Add --micro-batches 2 or more")
     assert standing(made[1], tmp_path).state == "missing"
+
+
+def test_parts_of_a_batch_come_to_the_same_run_in_less_memory(tmp_path: Path) -> None:
+    made = rungs({"D": 8})
+    (whole,), _ = train_ladder(made, tmp_path / "whole", worker=WORKER)
+    (parts,), _ = train_ladder(made, tmp_path / "parts", micro_batches=4, worker=WORKER)
+    assert parts["loss"] == pytest.approx(whole["loss"], abs=1e-4)
+    (large,) = rungs({"D": 64, "batch": 512})
+    assert stack_bytes([large], 4) - PROCESS < 0.35 * (stack_bytes([large]) - PROCESS)
+    _, errors = train_ladder(made, tmp_path / "third", micro_batches=3, worker=WORKER)
+    assert "has 8 windows a step, and 3 equal parts" in errors[made[0].name]["message"]
+    with pytest.raises(UsageError, match="--micro-batches is 0"):
+        train_ladder(made, tmp_path, micro_batches=0)
 
 
 def test_a_missing_rung_is_said_and_trained_alone(tmp_path: Path) -> None:

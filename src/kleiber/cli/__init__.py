@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from kleiber import __version__
 from kleiber.cli.output import ARGUMENTS
-from kleiber.errors import InputError, KleiberError, UsageError
+from kleiber.errors import KleiberError, UsageError, refused_by_system
 
 VERBS = {
     "data": "List the public sets of training runs, and get one by name.",
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        return _fail(_of_system(error), wants_json)
+        return _fail(refused_by_system(error), wants_json)
     return code if isinstance(code, int) else OK
 
 
@@ -98,15 +98,6 @@ def _verbs(arguments: Sequence[str]) -> list[str]:
 
         found += [verb for verb in arguments[1:2] if verb in OF_LADDER]
     return found
-
-
-def _of_system(error: OSError) -> InputError:
-    """Return what the operating system refused as an error of ours."""
-    what = f"'{error.filename}'" if error.filename else "A file"
-    return InputError(
-        f"{what} cannot be used: {error.strerror or error}.",
-        remedy="Check the path and its permissions.",
-    )
 
 
 def _one_line(text: str) -> str:

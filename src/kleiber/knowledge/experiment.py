@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
-
 from kleiber.errors import InputError
 from kleiber.knowledge.cell import Cell
 from kleiber.knowledge.measure import Measurement, measure
@@ -176,8 +174,3 @@ def _cpu_seconds() -> float:
         resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     return own.ru_utime + own.ru_stime + theirs.ru_utime + theirs.ru_stime
-
-
-def threads(count: int) -> None:
-    """Set torch's threads, which the environment alone does not on every build."""
-    torch.set_num_threads(count)

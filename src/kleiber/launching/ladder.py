@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import sys
@@ -20,6 +21,10 @@ from kleiber.training.folder import RunFolder
 from kleiber.training.memory import available_bytes, check_room, training_bytes
 from kleiber.training.rung import model_of, training_of
 
+SMALLER = (
+    "Add --micro-batches 2 or more, or take a smaller batch, width or number of layers, or fewer "
+    "--jobs."
+)
 STATE = "state.safetensors"
 States = Literal["done", "running", "stopped", "failed", "missing"]
 Error = dict[str, str]
@@ -94,6 +99,7 @@ def train_ladder(
     *,
     jobs: int | None = None,
     device: str = "cpu",
+    micro_batches: int = 1,
     retry: bool = False,
     watch: Watch | None = None,
     worker: str = "kleiber.launching.worker",
@@ -102,28 +108,34 @@ def train_ladder(
 
     Done rungs are read, begun ones go on, and one that failed is left unless ``retry``. A rung
     that cannot be trained leaves the others alone: what is wrong with its settings or its memory
-    is said before anything starts, a loss that is no number as it comes.
+    is said before anything starts, a loss that is no number as it comes. With ``micro_batches`` a
+    step takes its batch in so many parts, which need less memory and come to the same step.
     """
     from kleiber.training.extra import check_device, require
     from kleiber.training.machine import cores, environment
 
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs is {jobs}; at least 1 is needed.", remedy="Leave --jobs out.")
+    if micro_batches < 1:
+        raise UsageError(
+            f"--micro-batches is {micro_batches}; at least 1 is needed.",
+            remedy="Leave --micro-batches out.",
+        )
     results, errors, todo = _looked_at(rungs, out, retry=retry)
     stacks = [[i for i in g if i not in results] for g in groups(rungs) if todo & set(g)]
-    stacks, refused = _possible(rungs, stacks, device)
+    stacks, refused = _possible(rungs, stacks, device, micro_batches)
     errors |= refused
     if stacks:
         require()
         check_device(device)
     wanted = min(len(stacks), jobs or (cores() if device == "cpu" else 1))
-    at_once = _that_fit(rungs, stacks, max(1, wanted), device)
+    at_once = _that_fit(rungs, stacks, max(1, wanted), device, micro_batches)
     threads = max(1, cores() // at_once)
     if device == "cpu" and max((rung.width for rung in rungs), default=0) <= ONE_THREAD:
         threads = 1
+    how = {"threads": threads, "device": device, "micro_batches": micro_batches}
     started = [
-        Job(_command(rungs, stack, out, threads, device, worker), environment(threads))
-        for stack in stacks
+        Job(_command(rungs, stack, out, how, worker), environment(threads)) for stack in stacks
     ]
     if watch is not None:
         watch.begin(stacks)
@@ -202,12 +214,12 @@ def _tell(watch: Watch | None, number: int, event: dict[str, Any]) -> None:
         watch.show(number, event)
 
 
-def stack_bytes(rungs: Sequence[Rung]) -> float:
+def stack_bytes(rungs: Sequence[Rung], micro_batches: int = 1) -> float:
     """Estimate the bytes that training rungs as one stack takes."""
     one = rungs[0]
     return training_bytes(
         model_of(one),
-        batch=one.batch,
+        batch=math.ceil(one.batch / micro_batches),
         window=one.context,
         precision=one.precision,
         stack=len(rungs),
@@ -215,7 +227,7 @@ def stack_bytes(rungs: Sequence[Rung]) -> float:
 
 
 def _possible(
-    rungs: Sequence[Rung], stacks: Sequence[list[int]], device: str
+    rungs: Sequence[Rung], stacks: Sequence[list[int]], device: str, micro_batches: int
 ) -> tuple[list[list[int]], dict[str, Error]]:
     """Return the stacks that can be trained here, and why others cannot."""
     kept: list[list[int]] = []
@@ -223,8 +235,10 @@ def _possible(
     for stack in stacks:
         names = ", ".join(rungs[i].name for i in stack)
         try:
-            training_of(rungs[stack[0]])
-            check_room(stack_bytes([rungs[i] for i in stack]), f"Training {names}", device=device)
+            training_of(rungs[stack[0]], micro_batches=micro_batches)
+            needed = stack_bytes([rungs[i] for i in stack], micro_batches)
+            check_room(needed, f"Training {names}", device=device, remedy=SMALLER)
+            _check_parts(rungs[stack[0]], micro_batches)
         except KleiberError as error:
             errors |= {rungs[i].name: error.to_dict()["error"] for i in stack}
         else:
@@ -232,11 +246,25 @@ def _possible(
     return kept, errors
 
 
+def _check_parts(rung: Rung, micro_batches: int) -> None:
+    if rung.batch % micro_batches:
+        raise UsageError(
+            f"{rung.name} has {rung.batch:,} windows a step, and {micro_batches} equal parts are "
+            "asked for.",
+            remedy="Choose a --micro-batches that divides the batch.",
+        )
+
+
 def _that_fit(
-    rungs: Sequence[Rung], stacks: Sequence[Sequence[int]], at_once: int, device: str
+    rungs: Sequence[Rung],
+    stacks: Sequence[Sequence[int]],
+    at_once: int,
+    device: str,
+    micro_batches: int,
 ) -> int:
     """Return how many of the largest stacks fit in memory at once."""
-    needed = sorted((stack_bytes([rungs[i] for i in stack]) for stack in stacks), reverse=True)
+    every = (stack_bytes([rungs[i] for i in stack], micro_batches) for stack in stacks)
+    needed = sorted(every, reverse=True)
     free = available_bytes(device)
     while at_once > 1 and sum(needed[:at_once]) > free:
         at_once -= 1
@@ -244,13 +272,12 @@ def _that_fit(
 
 
 def _command(
-    rungs: Sequence[Rung], stack: Sequence[int], out: Path, threads: int, device: str, worker: str
+    rungs: Sequence[Rung], stack: Sequence[int], out: Path, how: dict[str, Any], worker: str
 ) -> list[str]:
     job = {
         "rungs": [rungs[i].to_dict() for i in stack],
         "folders": [str(out / rungs[i].name) for i in stack],
-        "threads": threads,
-        "device": device,
+        **how,
     }
     return [sys.executable, "-m", worker, json.dumps(job)]
 

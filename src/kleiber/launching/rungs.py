@@ -96,6 +96,7 @@ def run(
     *,
     device: str = "cpu",
     save_every: int | None = None,
+    micro_batches: int = 1,
 ) -> Iterator[Event]:
     """Train rungs that differ in their seed alone as one stack; yield readings, then results.
 
@@ -107,7 +108,8 @@ def run(
 
     check_device(device)
     texts = [_opened(rung, opener) for rung in rungs]
-    shape, trainings = model_of(rungs[0]), [training_of(rung) for rung in rungs]
+    shape = model_of(rungs[0])
+    trainings = [training_of(rung, micro_batches=micro_batches) for rung in rungs]
     told = [about(rung, text) for rung, text in zip(rungs, texts, strict=True)]
     for i, folder in enumerate(folders):
         folder.claim(record_of(shape, trainings[i], texts[i], told[i]))

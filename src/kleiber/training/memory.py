@@ -80,14 +80,17 @@ def check_memory(
     check_room(needed, what, device=device)
 
 
-def check_room(needed: float, what: str, *, device: str = "cpu") -> None:
+LESS = "Take a smaller batch, width or number of layers, or fewer jobs at once."
+
+
+def check_room(needed: float, what: str, *, device: str = "cpu", remedy: str = LESS) -> None:
     """Raise if what is to be done would need more memory than there is."""
     there = available_bytes(device)
     if needed > there:
         raise InputError(
             f"{what} needs about {_size(needed)}, and {_size(there)} are free; nothing was "
             "started.",
-            remedy="Take a smaller batch, width or number of layers, or fewer jobs at once.",
+            remedy=remedy,
         )
 
 

@@ -20,6 +20,7 @@ def run(
     out: Annotated[str, Parameter(name=("--out", "-o"))],
     jobs: int | None = None,
     device: str = "cpu",
+    micro_batches: int = 1,
     retry: bool = False,
     json: bool = False,
 ) -> int:
@@ -37,6 +38,8 @@ def run(
         Processes at once [default: one a core].
     device
         Where to train: cpu or cuda.
+    micro_batches
+        Parts that a step takes its batch in, so that it needs less memory.
     retry
         Train again, from their start, rungs whose loss was no number.
     json
@@ -54,6 +57,7 @@ def run(
         Path(out),
         jobs=jobs,
         device=device,
+        micro_batches=micro_batches,
         retry=retry,
         watch=Watched(made.rungs, quiet=json),
     )

@@ -109,8 +109,8 @@ def _cpu() -> Cases:
     """Widths 16 to 64, 2.5 decades of compute: about an hour of two cores."""
     return _three(
         "cpu",
-        sizes=(16, 24, 32, 48, 64),
-        one_seed=48,
+        sizes=(16, 24, 32, 40, 48, 64),
+        one_seed=64,
         hot=0.08,  # many times the best rate, at every width
         cold_rule=0.07,  # over the width: a sixth of the best, where a rate matters most
         pinned=28,  # no rung has it
