@@ -61,6 +61,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         *("nnoemb", "nnoembed", "nnonemb", "nparamsnoembed", "nparamsnonembed"),
         *("paramsnoembed", "numparamsnonembedding", "nonembeddingparameters"),
     ),
+    "planned_tokens": ("plannedtokens", "tokensplanned", "targettokens", "maxtokens"),
     "unique_tokens": ("uniquetokens", "datauniquetokens", "uniquedata"),
     "experts": ("experts", "numexperts", "nexperts", "numberofexperts"),
     "lr": ("lr", "learningrate", "peaklr", "maxlr", "peaklearningrate"),

@@ -25,10 +25,10 @@ Count = float | int | str
 class Runs:
     """Training runs in one immutable table: params and tokens raw, loss in nats per token.
 
-    ``frame`` has run, params, tokens, loss, final and fraction (tokens over the run's last),
-    and whatever the source gave of family, recipe, seed, step, flops, params_nonembed,
-    unique_tokens, experts, lr, synthetic. ``unit`` is the unit that the source had, ``notes``
-    is what reading it took, ``named`` is whether the source told runs apart.
+    ``frame`` has run, params, tokens, loss, final and fraction (tokens over the run's last, or
+    over its planned ones where it has not ended), and whatever the source gave of the other
+    fields of :data:`~kleiber.runs.columns.ALIASES`. ``unit`` is the unit that the source had,
+    ``notes`` is what reading it took, ``named`` is whether the source told runs apart.
     """
 
     frame: pl.DataFrame

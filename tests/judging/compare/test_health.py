@@ -63,6 +63,28 @@ def test_a_rung_that_leaves_is_named_with_its_place(odd: int) -> None:
     assert found.since in (0.3, 0.4) and 0.15 < found.excess < 0.3
 
 
+@pytest.mark.parametrize("share", [0.55, 0.8])
+def test_a_run_is_known_as_odd_before_it_ends(share: float) -> None:
+    """The last rung's hump is at half of its training; its planned tokens say how far it is."""
+    for odd in (None, 6):
+        whole = curves(1, odd=odd).frame
+        planned = pl.col("tokens").max().over("run").alias("planned_tokens")
+        cut = (pl.col("run") != "r6s1") | (pl.col("tokens") <= share * pl.col("planned_tokens"))
+        runs = Runs.read(whole.drop("final", "fraction").with_columns(planned).filter(cut))
+        one = arm(runs)
+        assert one.unfinished == ("r6s1",)
+        assert any("1 run short of the planned tokens" in note.message for note in runs.notes)
+        early = [found for found in left(one, FLOOR) if found.run]
+        if odd is None:
+            assert early == []
+            continue
+        (found,) = early
+        assert (found.run, found.arm) == ("r6s1", one.name)
+        assert found.since <= 0.4 and 0.1 < found.excess < 0.3
+        end = whole.filter(pl.col("run") == "r6s1")["loss"][-1]
+        assert found.heading == pytest.approx(end, abs=0.25 * (end - FLOOR))
+
+
 def test_a_comparison_says_it() -> None:
     found = kleiber.compare(curves(1, odd=6), curves(2), target_flops=1e17)
     (said,) = [one for one in found.findings if one.code == "R010"]

@@ -116,6 +116,8 @@ def _of_rung(record: dict[str, Any]) -> dict[str, Any]:
     if not (isinstance(rung, dict) and isinstance(text, dict)):
         return {}
     found = {"recipe": record.get("recipe"), "eps": rung.get("eps")}
+    if {"steps", "batch", "context"} <= rung.keys():
+        found["planned_tokens"] = rung["steps"] * rung["batch"] * rung["context"]
     found |= {key: text[key] for key in ("validation_set", "unique_tokens") if key in text}
     return found
 
