@@ -12,7 +12,7 @@ import pytest
 from kleiber.errors import InputError
 from kleiber.recipes import Rung
 from kleiber.studies import text_floor
-from kleiber.studies.text_floor import LANGUAGES, rungs_of, tabulate
+from kleiber.studies.text_floor import LANGUAGES, TOKENS, rungs_of, tabulate
 from kleiber.training.folder import RunFolder
 
 TRUTH = 1.8
@@ -22,9 +22,8 @@ def made(floor: float, noise: float = 0.002, seed: int = 0) -> list[dict[str, An
     chance = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
     for rung in rungs_of(LANGUAGES[0]):
-        params = 256 * rung.width + 12 * rung.width**2
-        loss = floor + 3e3 / params**1.2 * float(np.exp(chance.normal(0, noise)))
-        plain = {"run": rung.name, "width": rung.width, "params": params, "tokens": rung.tokens}
+        loss = floor + 2e2 / rung.tokens**0.6 * float(np.exp(chance.normal(0, noise)))
+        plain = {"run": rung.name, "params": 77_920, "tokens": rung.tokens}
         rows.append(
             {**plain, "seed": rung.seed, "loss": loss, "entropy": TRUTH, "cpu seconds": 60.0}
         )
@@ -36,26 +35,25 @@ def test_a_floor_that_is_there_is_found_and_another_is_not() -> None:
     one, two = table.rows
     assert one["inside"] is True
     assert one["E"] == pytest.approx(TRUTH, abs=0.005)
-    assert one["alpha"] == pytest.approx(1.2, abs=0.05)
+    assert one["beta"] == pytest.approx(0.6, abs=0.02)
     assert two["inside"] is False
     assert "of 1 of 2 languages" in table.claims[0]
-    assert "28 minutes of training" in table.notes[0]
-    assert len(rungs.rows) == 14
-    narrow = rungs.rows[0]
-    assert narrow["above"] == pytest.approx(one["above, narrowest"])
-    assert narrow["above"] == pytest.approx(3e3 / (1024 + 192) ** 1.2, rel=0.01)
+    assert "12 minutes of training" in table.notes[0]  # six stacks of three seeds a language
+    assert len(rungs.rows) == 12
+    fewest = rungs.rows[0]
+    assert fewest["above"] == pytest.approx(one["above, fewest"])
+    assert fewest["above"] == pytest.approx(2e2 / TOKENS[0] ** 0.6, rel=0.01)
 
 
-def test_the_ladder_is_of_sizes_and_seeds_on_one_language() -> None:
-    rungs = rungs_of("markov:128:1:2")
-    assert {rung.text for rung in rungs} == {"markov:128:1:2"}
-    assert sorted({(rung.width, rung.seed) for rung in rungs}) == [
-        (width, seed) for width in (4, 8, 12, 16, 20, 24, 32) for seed in (0, 1)
-    ]
-    params = {rung.width: rung.tokens / 200 for rung in rungs}
-    assert max(params.values()) / min(params.values()) > 15
+def test_the_runs_are_of_ever_more_tokens_and_of_seeds() -> None:
+    rungs = rungs_of("markov:64:1:2")
+    assert {rung.text for rung in rungs} == {"markov:64:1:2"}
+    assert {rung.vocab for rung in rungs} == {64}
+    expected = [(tokens, seed) for tokens in TOKENS for seed in range(3)]
+    assert sorted((rung.tokens, rung.seed) for rung in rungs) == expected
+    assert TOKENS[-1] / TOKENS[0] == 32
     names = [rung.name for language in LANGUAGES for rung in rungs_of(language)]
-    assert len(set(names)) == len(names) == 42
+    assert len(set(names)) == len(names) == 18 * len(LANGUAGES)
 
 
 def test_losses_are_read_from_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +74,7 @@ def test_losses_are_read_from_the_folders(tmp_path: Path, monkeypatch: pytest.Mo
     table = text_floor.run(tmp_path, train=train).tables[0]
     expected = tabulate({LANGUAGES[0]: made(TRUTH)}).tables[0].rows[0]
     assert table.rows[0]["E"] == pytest.approx(expected["E"], abs=1e-6)
-    assert table.rows[0]["above, widest"] == pytest.approx(expected["above, widest"], abs=1e-9)
+    assert table.rows[0]["above, most"] == pytest.approx(expected["above, most"], abs=1e-9)
 
     def fail(*_: object, **__: object) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
         return [], {"a-rung": {"message": "It diverged.", "remedy": "Lower lr."}}

@@ -29,7 +29,7 @@ NAMES: dict[str, str] = {
     "compare-marin": "Small budgets predict how three real data recipes differ at large ones.",
     "paradigms": "Conventional wisdom on widths, rates, batches and decay, much text or little.",
     "crossovers": "Three pairs of recipes on ladders of real training; where they cross.",
-    "text-floor": "Train ladders on made-up languages; the fitted floor beside their entropy.",
+    "text-floor": "Train on ever more of made-up languages; the fitted floor and their entropy.",
     "interval-coverage": "Measure coverage and width of every interval method by simulation.",
 }
 

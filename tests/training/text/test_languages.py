@@ -20,6 +20,7 @@ NAMES = (
     "markov:12:1:3",
     "markov:10:2:0",
     "markov:5:3:1",
+    "pairs:30:1.5:2",
     "pcfg:20:6:2",
     "pcfg:9:1:0",
 )
@@ -68,6 +69,22 @@ def test_zipf_is_its_frequencies() -> None:
     chi = ((counts - expected) ** 2 / expected).sum()
     assert 15 < chi < 100  # 49 degrees of freedom: 1e-5 on either side
     assert language_of("zipf:8:0").entropy(3) == pytest.approx(math.log(8))
+
+
+def test_pairs_are_keys_by_rank_and_a_value_of_the_keys_own() -> None:
+    language = language_of("pairs:50:2:3")
+    rows = language.rows(0, np.arange(8000), 24)
+    for first in (0, 1):  # windows begin with a key or with a value, then they take turns
+        turned = rows[(rows[:, 0] >= 50) == bool(first)]
+        keys, values = turned[:, first::2], turned[:, 1 - first :: 2]
+        assert keys.max() < 50 <= values.min() and 0.47 < len(turned) / len(rows) < 0.53
+    counts = np.bincount(rows[rows < 50], minlength=50)
+    weights = np.arange(1, 51.0) ** -2
+    assert counts / counts.sum() == pytest.approx(weights / weights.sum(), abs=0.004)
+    pairs = rows[rows[:, 0] < 50][:, :2]
+    values_of = [set(pairs[pairs[:, 0] == key][:, 1].tolist()) for key in (0, 1, 2)]
+    assert [len(values) for values in values_of] == [4, 4, 4]
+    assert len(set(map(frozenset, values_of))) == 3
 
 
 def test_a_chain_is_stationary() -> None:
@@ -228,6 +245,9 @@ def test_a_random_grammar_is_as_it_is_said_to_be() -> None:
         ("markov:64:two:0", "is not written as markov:V:ORDER:SEED"),
         ("markov:64:0:0", "has 64 tokens, order 0 and seed 0"),
         ("markov:64:4:0", r"has a table of 64\^5 probabilities. Give it at most 4,194,304"),
+        ("pairs:40:1", "is not written as pairs:KEYS:EXPONENT:SEED"),
+        ("pairs:0:1:0", "has 0 keys and seed 0. Give it 1 to 2,024 keys"),
+        ("pairs:40:-1:0", "has an exponent of -1.0"),
         ("pcfg:8:4:0", "has 8 tokens. Give it 9 to 65,536"),
         ("pcfg:64:0:0", "has 0 nonterminals and seed 0"),
         ("pcfg:64:9999:0", "has 9999 nonterminals"),

@@ -1,16 +1,22 @@
 """Synthetic languages of exactly known entropy, to check a fitted floor against the truth.
 
-``zipf`` tokens drawn alone · ``markov`` from the few before · ``pcfg`` sentences of a grammar ·
-``language`` what all share · ``endless`` a run's batches.
+``zipf`` tokens drawn alone · ``markov`` from the few before · ``pairs`` keys and their values ·
+``pcfg`` sentences of a grammar · ``language`` what all share · ``endless`` a run's batches.
 """
 
 from __future__ import annotations
 
-from kleiber.training.text.languages import markov, pcfg, zipf
+from collections.abc import Callable
+
+from kleiber.training.text.languages import markov, pairs, pcfg, zipf
 from kleiber.training.text.languages.language import Language
 
-KINDS = {"zipf": zipf.Zipf.of, "markov": markov.Markov.of, "pcfg": pcfg.Grammar.of}
-FORMS = (zipf.FORM, markov.FORM, pcfg.FORM)
+KINDS: dict[str, Callable[[str], Language]] = {
+    "zipf": zipf.Zipf.of,
+    "markov": markov.Markov.of,
+    "pairs": pairs.pairs,
+    "pcfg": pcfg.Grammar.of,
+}
 
 
 def is_language(name: str) -> bool:
