@@ -48,11 +48,11 @@ def study(
     ----------
     data
         Folder of the published runs [default: $KLEIBER_DATA or
-        ../shared/data]; of a capacity study, of the runs that it
-        trains [default: named like kleiber-curve, and of
-        capacity kleiber-results]; of capacity-roundings, of the
-        runs to round [default: kleiber-curve]; of capacity-law,
-        of the tables [default: results].
+        ../shared/data]; of a study that trains, of its runs
+        [default: named like kleiber-curve, and of capacity
+        kleiber-results]; of capacity-roundings, of the runs to
+        round [default: kleiber-curve]; of capacity-law, of the
+        tables [default: results].
     out
         Folder to write the table to, with its command, versions and date.
     as_published
@@ -163,12 +163,13 @@ def _check_asked(name: str, asked: Twelve, rates: Pricing) -> None:
         return
     if name == "crossovers":
         asked = replace(asked, preset=Twelve.preset, device=None, jobs=None)
-    if name == "paradigms":
+    if name in ("paradigms", "text-floor"):
         asked = replace(asked, jobs=None)
     if asked != Twelve() or rates != Pricing():
         raise UsageError(
             "--result, --all and prices are of the study 'capacity', --preset and --device also of "
-            f"'crossovers', --jobs also of 'paradigms', and '{name}' was asked for.",
+            "'crossovers', --jobs also of 'paradigms' and 'text-floor', "
+            f"and '{name}' was asked for.",
             remedy=f"Leave them out, or write kleiber study {RESULTS} --result 8.",
         )
 
@@ -181,6 +182,10 @@ def _of_ladders(name: str, data: str | None, asked: Twelve) -> Book:
         from kleiber.studies.paradigms.study import run as turn_dials
 
         return turn_dials(Path(data or "kleiber-paradigms"), jobs=asked.jobs, train=trained)
+    if name == "text-floor":
+        from kleiber.studies.text_floor import run as find_floors
+
+        return find_floors(Path(data or "kleiber-floor"), jobs=asked.jobs, train=trained)
     from kleiber.studies.crossovers.cases import cases
     from kleiber.studies.crossovers.study import name_of
     from kleiber.studies.crossovers.study import run as cross_ladders
