@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from kleiber.cli.know.capacity import _leave
-from kleiber.cli.know.screen import Screen, Shown, duration
+from kleiber.cli.know.screen import Bits
+from kleiber.cli.screen import Shown, duration
 from kleiber.judging.capacity import fit_plateaus
 
 RUN_KEYS = {
@@ -437,7 +438,7 @@ def test_a_grid_has_one_moving_line(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((120, 30)))
-    screen = Screen([Shown(name, 1.0, 0) for name in "abcd"], quiet=False)
+    screen = Bits([Shown(name, 1.0, 0) for name in "abcd"], quiet=False)
     screen.start(0)
     screen.start(1)
     screen.show(0, reading(30))
@@ -456,7 +457,7 @@ def test_a_grid_has_one_moving_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_shows_its_bits_rising(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    screen = Screen([Shown("a", 1.0)], quiet=False)
+    screen = Bits([Shown("a", 1.0)], quiet=False)
     screen.start(0)
     assert terminal.lines == ["starting"]
     screen.show(0, reading(10, **STORED))
@@ -468,7 +469,7 @@ def test_a_run_shows_its_bits_rising(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen([Shown("a", 1.0)], quiet=True)
+    screen = Bits([Shown("a", 1.0)], quiet=True)
     screen.start(0)
     screen.show(0, reading(10, **STORED))
     screen.show(0, {"result": STORED})

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kleiber.cli.know.screen import Screen, Shown
 from kleiber.cli.output import print_json
+from kleiber.cli.screen import Screen, Shown
 
 if TYPE_CHECKING:
     from kleiber.knowledge.extraction import Extraction

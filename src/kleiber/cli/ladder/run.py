@@ -45,7 +45,7 @@ def run(
     json
         Print one JSON object instead of text.
     """
-    from kleiber.cli.ladder.screen import Watched
+    from kleiber.cli.ladder.screen import watched
     from kleiber.launching.index import save_index
     from kleiber.launching.ladder import train_ladder
     from kleiber.recipes.ladder import ladder
@@ -59,7 +59,7 @@ def run(
         device=device,
         micro_batches=micro_batches,
         retry=retry,
-        watch=Watched(made.rungs, quiet=json),
+        watch=watched(made.rungs, quiet=json),
     )
     if json:
         print_json(

@@ -80,7 +80,7 @@ def show(
 
 def text(made: Ladder, rows: Sequence[Expected], speed: Throughput, cost: Cost) -> str:
     """Return a ladder as a table, the seeds of a rung in one row."""
-    from kleiber.cli.know.screen import duration
+    from kleiber.cli.screen import duration
     from kleiber.units import format_count
 
     by_name = {row.rung.name: row for row in rows}

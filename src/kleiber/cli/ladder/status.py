@@ -57,7 +57,7 @@ def status(
 
 def text(standings: Sequence[Standing], counts: dict[str, int], left: float | None) -> str:
     """Return how far each rung is, then the whole."""
-    from kleiber.cli.know.screen import duration
+    from kleiber.cli.screen import duration
 
     wide = max(len(one.rung.name) for one in standings)
     lines: list[str] = []
