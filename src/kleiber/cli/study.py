@@ -235,7 +235,7 @@ def _draw(name: str, extra: Mapping[str, Any], stem: Path) -> list[Path]:
         plateaus = fit_plateaus(extra["runs"])
         charts[""] = draw_capacity(extra["runs"], plateaus)
         charts["-filling"] = draw_filling(extra["runs"], plateaus)
-    elif name in OF_LADDERS:
+    elif name in OF_LADDERS and "drawn" in extra:
         charts = _of_ladders_drawn(name, extra["drawn"])
     elif name == "capacity-law":
         from kleiber.charts.knowledge import drawings

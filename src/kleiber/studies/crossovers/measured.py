@@ -36,8 +36,7 @@ def rungs(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     found: list[Row] = []
     for width in case.sizes:
         of_a, of_b = (_by_seed(arm, width) for arm in (first, second))
-        both = sorted(of_a.keys() & of_b.keys())
-        apart = difference([of_a[s]["loss"] for s in both], [of_b[s]["loss"] for s in both])
+        apart = difference(_losses(of_a), _losses(of_b))
         held = (of_a, of_b)
         flops = [float(np.mean([run["flops"] for run in arm.values()])) for arm in held if arm]
         found.append(
@@ -54,13 +53,17 @@ def rungs(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
                     )
                     for name, arm in zip("AB", held, strict=True)
                 },
-                "seeds": len(both),
+                "seeds": apart.seeds,
                 "A - B": apart.value,
                 "lower": apart.lower,
                 "upper": apart.upper,
             }
         )
     return found
+
+
+def _losses(arm: Mapping[int, Row]) -> dict[int, float]:
+    return {seed: float(run["loss"]) for seed, run in sorted(arm.items())}
 
 
 def foretold(case: Case, rows: Sequence[Mapping[str, Any]], *, hidden: int = 1) -> Comparison:

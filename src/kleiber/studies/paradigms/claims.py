@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from kleiber.studies.paradigms.grids import OFTEN, ONCE, WIDTHS
-from kleiber.studies.paradigms.settings import Difference, Setting, difference
+from kleiber.studies.paradigms.settings import Difference, Losses, Setting, difference
 
 SHOWN, NOT_SHOWN, OPPOSITE = "shown", "not shown", "opposite"
 SMALL = 0.02  # a gap below this share of the test loss is negligible
@@ -47,11 +47,11 @@ def _regimes(found: Sequence[Setting]) -> list[Claim]:
     once = [one for one in found if one.rung.epochs == ONCE]
     often = [one for one in found if one.rung.epochs == OFTEN]
     shares = [one.mean("gap") / one.mean("test") for one in once]
-    gaps = [difference(one.gap, [SMALL * test for test in one.test]) for one in once]
+    gaps = [difference(one.gap, _share(one.test, SMALL)) for one in once]
     wider = [difference(b.test, a.test) for a, b in pairwise(once)]
     widest = often[-1]
     share = widest.mean("gap") / widest.mean("test")
-    half = difference(widest.gap, [0.5 * test for test in widest.test])
+    half = difference(widest.gap, _share(widest.test, 0.5))
     return [
         Claim(
             "A.1", "scaling", "At one epoch the gap is negligible: under 2 % of the test loss",
@@ -270,6 +270,10 @@ def _without(found: Found, epochs: float) -> Setting:
     return next(
         one for one in found["regimes"] if (one.rung.epochs, one.rung.width) == (epochs, width)
     )
+
+
+def _share(losses: Losses, share: float) -> Losses:
+    return {seed: share * loss for seed, loss in losses.items()}
 
 
 def _above(one: Difference) -> str:

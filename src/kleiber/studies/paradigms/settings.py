@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,29 +14,30 @@ from kleiber.recipes import Rung
 from kleiber.studies.paradigms.grids import Grid
 
 LEVEL = 0.9
+Losses = Mapping[int, float]  # by the seed, so that differences are of pairs
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Runs that differ in their seed alone; losses in nats a token, a seed each.
+    """Runs that differ in their seed alone; losses in nats a token, by their seed.
 
     ``test`` is on windows of the text that were not shown, ``seen`` on some that were:
     ``test = seen + gap``. A run whose loss was no number counts in ``failed`` alone.
     """
 
     rung: Rung  # of the first seed
-    test: tuple[float, ...]
-    seen: tuple[float, ...]
+    test: Losses
+    seen: Losses
     failed: int = 0
 
     @property
-    def gap(self) -> tuple[float, ...]:
-        """The generalisation gap, a seed each."""
-        return tuple(test - seen for test, seen in zip(self.test, self.seen, strict=True))
+    def gap(self) -> Losses:
+        """The generalisation gap, by its seed."""
+        return {seed: test - self.seen[seed] for seed, test in self.test.items()}
 
     def mean(self, what: str) -> float:
         """Return the mean of test, seen or gap; infinity where a seed failed."""
-        return math.inf if self.failed else float(np.mean(getattr(self, what)))
+        return math.inf if self.failed else _mean(getattr(self, what))
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ class Difference:
         return f"{self.value:+.3f} ({self.lower:+.3f} to {self.upper:+.3f})"
 
 
-def difference(values: Sequence[float], others: Sequence[float], tries: int = 1) -> Difference:
-    """Return the mean of values less others with its interval at LEVEL.
+def difference(values: Losses, others: Losses, tries: int = 1) -> Difference:
+    """Return the mean of values less others, of the seeds that both have, and its interval.
 
-    Of the best of several ``tries`` the interval is wider: each is at 1 - (1 - LEVEL) / tries
-    (Bonferroni), so that choosing the best does not count as finding it. One pair has a value and
-    no interval, none has neither.
+    The interval is at LEVEL. Of the best of several ``tries`` it is wider: each is at
+    1 - (1 - LEVEL) / tries (Bonferroni), so that choosing the best does not count as finding it.
+    One pair has a value and no interval, none has neither.
     """
-    apart = np.array(values, dtype=float) - np.array(others, dtype=float)
+    apart = np.array([values[seed] - others[seed] for seed in values if seed in others])
     if len(apart) < 2:
         value = float(apart[0]) if len(apart) else math.nan
         return Difference(value, math.nan, math.nan, len(apart))
@@ -71,20 +72,17 @@ def difference(values: Sequence[float], others: Sequence[float], tries: int = 1)
     return Difference(mean, mean - half, mean + half, len(apart))
 
 
-def settings(grid: Grid, runs: Mapping[str, Mapping[str, Any]], seeds: int) -> list[Setting]:
+def settings(grid: Grid, runs: Mapping[str, Mapping[str, Any]]) -> list[Setting]:
     """Return a grid's settings in its order, of finished runs by their names."""
     found: list[Setting] = []
-    rungs = grid.rungs(seeds)
+    rungs, seeds = grid.rungs(), grid.seeds
     for i in range(0, len(rungs), seeds):
-        done = [runs[rung.name] for rung in rungs[i : i + seeds] if rung.name in runs]
-        found.append(
-            Setting(
-                rungs[i],
-                tuple(float(run["unseen_loss"]) for run in done),
-                tuple(float(run["seen_loss"]) for run in done),
-                seeds - len(done),
-            )
+        done = {r.seed: runs[r.name] for r in rungs[i : i + seeds] if r.name in runs}
+        test, seen = (
+            {seed: float(run[which]) for seed, run in done.items()}
+            for which in ("unseen_loss", "seen_loss")
         )
+        found.append(Setting(rungs[i], test, seen, seeds - len(done)))
     return found
 
 
@@ -93,11 +91,11 @@ def row(grid: Grid, one: Setting) -> dict[str, Any]:
     lacking = {"test": math.nan, "test sd": math.nan, "seen": math.nan, "gap": math.nan}
     held = (
         {
-            "test": float(np.mean(one.test)),
-            "test sd": float(np.std(one.test, ddof=1)) if len(one.test) > 1 else math.nan,
-            "seen": float(np.mean(one.seen)),
-            "gap": float(np.mean(one.gap)),
-            "gap sd": float(np.std(one.gap, ddof=1)) if len(one.gap) > 1 else math.nan,
+            "test": _mean(one.test),
+            "test sd": _spread(one.test),
+            "seen": _mean(one.seen),
+            "gap": _mean(one.gap),
+            "gap sd": _spread(one.gap),
         }
         if one.test
         else lacking
@@ -110,6 +108,14 @@ def row(grid: Grid, one: Setting) -> dict[str, Any]:
         "seeds": len(one.test),
         "failed": one.failed,
         **held,
-        "tests": list(one.test),
-        "seens": list(one.seen),
+        "tests": list(one.test.values()),
+        "seens": list(one.seen.values()),
     }
+
+
+def _mean(losses: Losses) -> float:
+    return float(np.mean(list(losses.values())))
+
+
+def _spread(losses: Losses) -> float:
+    return float(np.std(list(losses.values()), ddof=1)) if len(losses) > 1 else math.nan

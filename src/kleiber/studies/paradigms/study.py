@@ -10,7 +10,7 @@ from kleiber.errors import InputError
 from kleiber.launching.ladder import train_ladder
 from kleiber.recipes import Rung
 from kleiber.studies.paradigms.claims import Claim, judge
-from kleiber.studies.paradigms.grids import GRIDS, SEEDS, Grid
+from kleiber.studies.paradigms.grids import GRIDS, Grid
 from kleiber.studies.paradigms.settings import Setting, row, settings
 from kleiber.studies.table import Book, Table
 
@@ -30,7 +30,6 @@ class LadderTrainer(Protocol):
 def run(
     folder: Path,
     *,
-    seeds: int = SEEDS,
     jobs: int | None = None,
     train: LadderTrainer = train_ladder,
 ) -> Book:
@@ -39,13 +38,13 @@ def run(
     A run whose loss was no number is a result here: of the rate at which training stops being
     stable. Raises InputError where a run could not be trained for another reason.
     """
-    rungs = {rung.name: rung for grid in GRIDS for rung in grid.rungs(seeds)}
+    rungs = {rung.name: rung for grid in GRIDS for rung in grid.rungs()}
     results, errors = train(list(rungs.values()), folder, jobs=jobs)
     for name, why in errors.items():
         if "diverged" not in why["message"]:
             raise InputError(f"{name}: {why['message']}", remedy=why["remedy"])
     runs = {one["run"]: one for one in results}
-    return tabulate({grid.name: settings(grid, runs, seeds) for grid in GRIDS})
+    return tabulate({grid.name: settings(grid, runs) for grid in GRIDS})
 
 
 def tabulate(found: Mapping[str, Sequence[Setting]]) -> Book:
