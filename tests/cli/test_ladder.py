@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from kleiber.recipes.ladder import ladder
+from kleiber.launching.index import save_index
+from kleiber.recipes.ladder import Ladder, ladder
 
 LADDER = """
 about = "two sizes"
@@ -210,3 +211,41 @@ def test_showing_needs_no_torch(file: str) -> None:
         subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode
         == 0
     )
+
+
+def test_status_says_which_rung_leaves_the_others_before_it_ends(call, tmp_path: Path) -> None:
+    """Six rungs whose curves are one, and a seventh at 60 % whose loss has a hump."""
+    content = {"recipe": {**tomllib.loads(LADDER)["recipe"], "name": "six"}, "seeds": 1}
+    listed = [{"D": width, "L": 1} for width in (8, 12, 16, 24, 32, 48, 64)]
+    made = Ladder.of({**content, "rung": listed}, name="six", source="'six.toml'")
+    save_index(made.name, made.rungs, tmp_path)
+    for i, rung in enumerate(made.rungs):
+        folder = tmp_path / rung.name
+        folder.mkdir()
+        record = {
+            **{"rung": rung.to_dict(), "recipe": rung.recipe, "seed": 0},
+            **{"params": 12 * rung.width**2, "exact_flops_per_token": 72 * rung.width**2},
+            "text": {"validation_set": "held"},
+        }
+        (folder / "run.json").write_text(json.dumps(record))
+        points: list[dict[str, Any]] = []
+        for k in range(1, 21 if i < 6 else 13):
+            share = k / 20
+            above = (3.0 / rung.width**0.5) * (1 + 0.4 * (1 - share) ** 2)
+            if i == 6 and k > 8:
+                above *= 1.3
+            tokens = int(share * rung.shown_tokens)
+            points.append(
+                {"step": k, "tokens": tokens, "loss": 1.7 + above, "heldout_loss": 1.7 + above}
+                | {"seconds": 1.0, "lr": 0.1}
+            )
+        (folder / "points.jsonl").write_text("\n".join(map(json.dumps, points)))
+        if i < 6:
+            (folder / "done").write_text("")
+    said = call("ladder", "status", str(tmp_path))
+    assert said.code == 0
+    assert "6 done, 1 stopped" in said.out
+    (odd,) = [line for line in said.out.splitlines() if line.startswith("  odd")]
+    assert "six-D64-L1-s0 of six has not ended and leaves the other rungs' curve from 4" in odd
+    (told,) = call("ladder", "status", str(tmp_path), "--json").json["leaving"]
+    assert told["run"] == "six-D64-L1-s0" and told["heading"] > 1.7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from kleiber.cli.output import print_json
 from kleiber.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from kleiber.judging.compare.collapse import Left
     from kleiber.launching.ladder import Standing
     from kleiber.recipes.rung import Rung
 
@@ -27,6 +29,8 @@ def status(
 ) -> None:
     """Say what is done, running, failed and left, and about how long the rest takes.
 
+    A rung whose loss curve leaves that of the others is said, also before its end.
+
     Parameters
     ----------
     path
@@ -39,6 +43,7 @@ def status(
     from kleiber.launching.expect import seconds_left
 
     rungs, folder = _named(path, out)
+    odd = _leaving(folder)
     standings = [_standing(rung, folder) for rung in rungs]
     left = seconds_left(standings)
     counts = {state: sum(one.state == state for one in standings) for state in STATES}
@@ -49,10 +54,13 @@ def status(
                 **counts,
                 "seconds_left": left,
                 "rungs": [one.to_dict() for one in standings],
+                "leaving": [asdict(one) for one in odd],
             }
         )
     else:
         print(text(standings, counts, left))
+        for one in odd:
+            print(f"  odd       {one}")
 
 
 def text(standings: Sequence[Standing], counts: dict[str, int], left: float | None) -> str:
@@ -95,6 +103,17 @@ def _named(path: str, out: str | None) -> tuple[Sequence[Rung], Path]:
             remedy="Name the folder with --out.",
         )
     return made.rungs, Path(out)
+
+
+def _leaving(folder: Path) -> Sequence[Left]:
+    """Return the rungs whose loss curve leaves that of the others, finished or not."""
+    from kleiber.judging.compare.collapse import leaving
+    from kleiber.runs import Runs
+
+    try:
+        return leaving(Runs.read(folder))
+    except InputError:  # no rung has a point yet, or a folder is torn and said above
+        return []
 
 
 def _standing(rung: Rung, folder: Path) -> Standing:

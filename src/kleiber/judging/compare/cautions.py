@@ -240,16 +240,12 @@ def _of_health(facts: Facts) -> Iterator[Finding]:
     """R010, R011, R012: rungs whose training went another way than the others'."""
     for arm, floor in zip(facts.arms, facts.floors, strict=True):
         for one in collapse.left(arm, floor):
-            what = f"The rung of {arm.name} at {one.flops:.3g} FLOPs leaves"
-            does = "Look at its learning rate first; a crossing that rests on it is of that kind."
-            if one.heading is not None:
-                what = f"{one.run} of {arm.name} has not ended and leaves"
-                does = "Look at its learning rate before it spends more."
             yield issue(
                 "R010",
-                f"{what} the other rungs' curve from {one.since:.0%} of its training on, by up to "
-                f"{one.excess:.0%} of its final reducible loss: unstable, or scaled wrongly.",
-                does,
+                str(one),
+                "Look at its learning rate first; a crossing that rests on it is of that kind."
+                if one.heading is None
+                else "Look at its learning rate before it spends more.",
             )
         hot = health.hot_logits(arm, facts.target)
         if hot is not None:

@@ -18,14 +18,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from kleiber.errors import FitError, InputError
+from kleiber.fitting import fit
 from kleiber.judging.compare.common import SAME
-from kleiber.judging.compare.rungs import Arm, flops_of
+from kleiber.judging.compare.rungs import Arm, arm_of, flops_of
 from kleiber.laws.base import Array
+from kleiber.runs import Runs
 
 PLACES = np.array([0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 LEAST_RUNGS = 5
 LEAST_POINTS = 5  # of a run before its end
-LEAST_PLACES = 5  # that a run has passed, to say that it leaves before its end
+FLOOR_LAW = "params-power-floor"  # what the floor of a ladder on its own is of
+LEAST_PLACES = 5  # that a run has passed, so .3 of its training, to say that it leaves early
 APART = 0.04  # of the final reducible loss: what collapsed curves may differ by
 ODD = 5.0  # robust spreads of the other rungs
 SEEDS = 3.0  # standard errors of a rung's mean over its seeds
@@ -48,6 +52,16 @@ class Left:
     run: str = ""
     heading: float | None = None
 
+    def __str__(self) -> str:
+        """Say it."""
+        what = f"The rung of {self.arm} at {self.flops:.3g} FLOPs leaves"
+        if self.heading is not None:
+            what = f"{self.run} of {self.arm} has not ended and leaves"
+        return (
+            f"{what} the other rungs' curve from {self.since:.0%} of its training on, by up to "
+            f"{self.excess:.0%} of its final reducible loss: unstable, or scaled wrongly."
+        )
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -58,6 +72,21 @@ class Curve:
     ended: bool
     above: Array
     last: float
+
+
+def leaving(runs: Runs) -> list[Left]:
+    """Return what leaves the collapse of a ladder on its own, its floor that of a power law.
+
+    Empty where too few rungs have ended for a floor.
+    """
+    measured = "flops" in runs.frame.columns
+    name = runs.recipes[0] if len(runs.recipes) == 1 else runs.source
+    try:
+        arm = arm_of(name, runs, measured=measured)
+        floor = fit(runs.select(points="finals"), FLOOR_LAW).values["E"]
+    except (FitError, InputError):
+        return []
+    return left(arm, floor)
 
 
 def curves_of(arm: Arm, floor: float) -> dict[float, Array]:
@@ -129,7 +158,11 @@ def _curves(arm: Arm, floor: float) -> Iterator[Curve]:
     ended = set(frame.filter(pl.col("final"))["run"].to_list())
     for (name,), run in frame.group_by("run", maintain_order=True):
         x, loss = _column(run, "fraction"), _column(run, "loss")
-        if run.height <= LEAST_POINTS or x[0] > PLACES[0] or loss[-1] <= floor:
+        if (
+            run.height <= (LEAST_POINTS if name in ended else 1)
+            or x[0] > PLACES[0]
+            or loss[-1] <= floor
+        ):
             continue
         flops = float(flops_of(run.tail(1), measured=arm.convention == "measured")[0])
         above = np.interp(PLACES[PLACES <= x[-1]], x, loss - floor)

@@ -83,7 +83,7 @@ def arms_of(a: object, b: object = None, recipes: tuple[str, str] | None = None)
     tables = _two_tables(a, b, recipes)
     _same_loss([table for _, table in tables])
     measured = all("flops" in table.frame.columns for _, table in tables)
-    first, second = (_arm(name, table, measured=measured) for name, table in tables)
+    first, second = (arm_of(name, table, measured=measured) for name, table in tables)
     _overlap(first, second)
     return first, second
 
@@ -152,8 +152,8 @@ def _validation(table: Runs) -> tuple[str, ...]:
     return tuple(table.frame["validation_set"].drop_nulls().unique().sort().to_list())
 
 
-def _arm(name: str, table: Runs, *, measured: bool) -> Arm:
-    """Return a recipe's rungs."""
+def arm_of(name: str, table: Runs, *, measured: bool) -> Arm:
+    """Return a recipe's rungs; compute is the table's, or 6 x params x tokens."""
     if len(_validation(table)) > 1:
         raise UnitError(
             f"The losses of {name} are on several validation sets ({listing(_validation(table))}).",
