@@ -246,6 +246,6 @@ def test_status_says_which_rung_leaves_the_others_before_it_ends(call, tmp_path:
     assert said.code == 0
     assert "6 done, 1 stopped" in said.out
     (odd,) = [line for line in said.out.splitlines() if line.startswith("  odd")]
-    assert "six-D64-L1-s0 of six has not ended and leaves the other rungs' curve from 4" in odd
+    assert "six-D64-L1-s0 of six has not ended and leaves the other rungs' curve from 50%" in odd
     (told,) = call("ladder", "status", str(tmp_path), "--json").json["leaving"]
     assert told["run"] == "six-D64-L1-s0" and told["heading"] > 1.7
