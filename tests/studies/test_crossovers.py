@@ -88,6 +88,14 @@ def test_the_book_says_each_case_before_and_after() -> None:
     assert c2.rows[0]["A - B"] < 0 < c2.rows[-1]["A - B"]
     assert first.rows[1]["inside"] and first.rows[1]["crossing"] == "observed"
     assert c1.rows[-1]["seeds"] == 1 and np.isnan(c1.rows[-1]["lower"])
+    for row in c1.rows:  # arms of the same FLOPs
+        assert row["A - B at equal FLOPs"] == pytest.approx(row["A - B"], abs=1e-12)
+    assert np.isnan(c3.rows[0]["A - B at equal FLOPs"])  # B's smallest rung costs more
+    for row in c3.rows[1:]:
+        truth = 1.3 * (row["FLOPs A"] / CPU.crossing_flops) ** -0.18
+        truth -= 1.3 * (row["FLOPs A"] / CPU.crossing_flops) ** -0.19
+        assert row["A - B at equal FLOPs"] == pytest.approx(truth, abs=0.008)
+        assert row["A - B at equal FLOPs"] < row["A - B"] - 0.02
     assert c3.rows[0]["lower"] < c3.rows[0]["A - B"] < c3.rows[0]["upper"]
     assert book.content()["drawn"]["C2"]["known"] == CPU.crossing_flops
 

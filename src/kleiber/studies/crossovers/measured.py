@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kleiber.judging.compare.common import SAME, common
 from kleiber.judging.compare.comparison import Comparison
 from kleiber.judging.compare.verb import compare
 from kleiber.runs import Runs
@@ -31,7 +32,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Runs:
 
 
 def rungs(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return a row a width: both arms' losses, A - B paired by seed, what was watched."""
+    """Return a row a width: both arms' losses, A - B paired by seed, what was watched.
+
+    ``A - B at equal FLOPs`` reads B's mean loss at A's compute, between B's own widths where the
+    two differ, NaN where B was not trained about there.
+    """
     first, second = arms(case, rows)
     found: list[Row] = []
     for width in case.sizes:
@@ -59,7 +64,23 @@ def rungs(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
                 "upper": apart.upper,
             }
         )
-    return found
+    equal = _at_equal_flops(found)
+    return [{**row, "A - B at equal FLOPs": apart} for row, apart in zip(found, equal, strict=True)]
+
+
+def _at_equal_flops(rows: Sequence[Row]) -> list[float]:
+    """Return A's mean loss less B's at A's compute, of rows with both."""
+    arms = {name: [row for row in rows if not math.isnan(row[f"loss {name}"])] for name in "AB"}
+    flops = [np.array([row[f"FLOPs {name}"] for row in held]) for name, held in arms.items()]
+    mean = [row[f"loss {name}"] for name, held in arms.items() for row in held]
+    known = common(np.concatenate(flops), np.repeat((0.5, -0.5), [len(of) for of in flops]))
+    found = {
+        int(np.argmin(np.abs(np.log(flops[0] / at)))): float(apart)
+        for at, apart in zip(known.flops, known.weights @ np.array(mean), strict=True)
+        if np.abs(np.log(flops[0] / at)).min() <= np.log(SAME)
+    }
+    places = {row["width"]: place for place, row in enumerate(arms["A"])}
+    return [found.get(places.get(row["width"], -1), math.nan) for row in rows]
 
 
 def _losses(arm: Mapping[int, Row]) -> dict[int, float]:

@@ -88,7 +88,9 @@ def _verdicts(claims: Sequence[Claim], runs: int) -> Table:
             "loss is on windows drawn as the training's were and not shown, seen loss on shown "
             "ones, both of the finished model; gap = test - seen. Nats a byte. Differences are "
             "paired by seed, with a t interval at 90 %, wider (Bonferroni) for the best of "
-            "several.",
+            "several. Width has six seeds a setting: the last three were added after three had "
+            "left the right side of the U at 16 epochs open, which shows a claim that is false "
+            "in 8 % of cases where a single look does in 5.",
         ),
         seed=0,
     )
