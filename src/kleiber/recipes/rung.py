@@ -142,8 +142,8 @@ class Rung:
 
     @property
     def unique_tokens(self) -> int:
-        """Tokens of text that differ: those shown, over the epochs."""
-        return round(self.shown_tokens / self.epochs)
+        """Tokens of text that differ: whole windows, of those shown over the epochs."""
+        return math.ceil(round(self.steps * self.batch / self.epochs, 6)) * self.context
 
     @property
     def fingerprint(self) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kleiber.errors import InputError, MissingExtraError, UsageError
-from kleiber.training.text.hub import of_hub
+from kleiber.recipes import recipe
+from kleiber.training.text.hub import NAMES, of_hub
 from kleiber.training.text.opening import corpus_of
 
 
@@ -86,3 +87,14 @@ def test_what_goes_wrong_is_said_and_nothing_is_kept(
 def test_names_that_mean_nothing_are_refused(hub: Hub, name: str) -> None:
     with pytest.raises(UsageError, match=r"is not written as hf:OWNER/NAME:CONFIG@AMOUNT"):
         of_hub(name)
+
+
+def test_c4_is_a_name_for_its_english_part(
+    hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert recipe("nanodo-paper").settings["text"] == "c4"
+    assert NAMES["c4"].startswith("hf:allenai/c4:en@")
+    monkeypatch.setitem(NAMES, "c4", "hf:allenai/c4:en@20KB")
+    corpus = corpus_of("c4")
+    assert hub.asked == [("allenai/c4", "en", "train", True)]
+    assert corpus.name == "c4" and corpus.about["dataset"] == "allenai/c4"

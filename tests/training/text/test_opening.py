@@ -33,6 +33,9 @@ def test_a_rung_s_text_is_counted_in_its_record(folder: Path, rung: Maker) -> No
     assert len({tuple(row) for row in shown(text).tolist()}) == 16
     assert about["vocab"] == 257
     assert 0.9 < about["bytes_per_token"] < 1
+    for epochs in (1, 3, 2.5, 7):  # what a rung says without reading is what is read
+        one = rung(text=str(folder), epochs=epochs)
+        assert open_text(one).about["unique_tokens"] == one.unique_tokens
     assert about["validation_tokens"] == sum((y >= 0).sum() for _, y in text.heldout())
 
 

@@ -97,7 +97,7 @@ def of_path(name: str) -> Corpus:
     if not path.exists():
         raise InputError(
             f"There is no text '{name}': no file or folder of this name in '{Path.cwd()}'.",
-            remedy="Name a file, a folder, stdlib, gcide, hf:OWNER/NAME, or a language such as "
+            remedy="Name a file, a folder, stdlib, gcide, c4, hf:OWNER/NAME, or a language such as "
             "markov:64:2:0.",
         )
     return of_files(name, [(path.suffix if path.suffix == ".jsonl" else "", path)])

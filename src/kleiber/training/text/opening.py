@@ -9,7 +9,7 @@ from typing import Any
 from kleiber.errors import UsageError
 from kleiber.recipes.rung import Rung
 from kleiber.training.text.corpus import Corpus
-from kleiber.training.text.hub import of_hub
+from kleiber.training.text.hub import NAMES, of_hub
 from kleiber.training.text.languages import is_language, language_of
 from kleiber.training.text.languages.endless import Endless
 from kleiber.training.text.local import gcide, of_path, stdlib
@@ -49,12 +49,12 @@ def _check_no_tokenizer(rung: Rung) -> None:
 
 
 def corpus_of(name: str) -> Corpus:
-    """Return a corpus by its name: stdlib, gcide, hf:..., or the path of a file or a folder."""
+    """Return a corpus by its name: stdlib, gcide, c4, hf:..., or the path of a file or a folder."""
     if name == "stdlib":
         return stdlib()
     if name == "gcide":
         return gcide()
-    if name.startswith("hf:"):
+    if name.startswith("hf:") or name in NAMES:
         return of_hub(name)
     return of_path(name)
 

@@ -42,7 +42,7 @@ MASSES = (0.35, 0.4, 0.25)
 """Their probabilities: .9 nonterminals on average, so a sentence has 1 / (1 - .9) = 10 tokens."""
 
 SMALLEST = sum(CLASSES) + 1
-LARGEST, MOST = 2**16, 1024  # tokens, nonterminals
+LARGEST, MOST = 2**16, 256  # tokens, nonterminals
 END = 0
 
 
