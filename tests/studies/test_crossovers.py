@@ -86,7 +86,7 @@ def test_the_book_says_each_case_before_and_after() -> None:
     assert [row["case"] for row in first.rows] == ["C1", "C2", "C3"]
     assert "qk-off-D64-L4-s0" in first.claims[-1]
     assert c2.rows[0]["A - B"] < 0 < c2.rows[-1]["A - B"]
-    assert first.rows[1]["inside"] and first.rows[1]["crossing"] == "observed"
+    assert first.rows[1]["inside"] and first.rows[1]["kind"] == "observed"
     assert c1.rows[-1]["seeds"] == 1 and np.isnan(c1.rows[-1]["lower"])
     for row in c1.rows:  # arms of the same FLOPs
         assert row["A - B at equal FLOPs"] == pytest.approx(row["A - B"], abs=1e-12)

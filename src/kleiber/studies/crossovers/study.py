@@ -95,7 +95,8 @@ class Page:
             "interval": f"{said.lower:+.4f} to {said.upper:+.4f}",
             "inside": said.lower <= top["A - B at equal FLOPs"] <= said.upper,
             "verdict beforehand": self.before.verdict,
-            "crossing": cross.kind,
+            "crossing": cross.said,
+            "kind": cross.kind,
             "probability": cross.probability,
             "C*": cross.median,
             "C* interval": f"{cross.lower:.3g} to {cross.upper:.3g}",
@@ -164,6 +165,12 @@ def _found(pages: Sequence[Page], failed: Sequence[str], again: Resampled, cases
             "(asked: 10 % at most).",
             f"Foretold from the rungs below, the interval held the difference at the largest in "
             f"{sum(page.row()['inside'] for page in pages)} of {len(pages)} cases.",
+            *(
+                f"{page.case.name}, published: {page.case.published}. Here: "
+                f"{page.beyond.crossover.said}; A - B goes from {page.found[0]['A - B']:+.3f} to "
+                f"{page.found[-1]['A - B']:+.3f} nats."
+                for page in pages
+            ),
             *([f"No number came of {', '.join(failed)}."] if failed else []),
         ],
         notes=(

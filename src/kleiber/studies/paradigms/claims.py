@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -87,9 +88,14 @@ def _classical(found: Sequence[Setting]) -> Claim:
         ends = [difference(end.test, best.test, tries=tries) for end in (here[0], here[-1])]
         inner = best is not here[0] and best is not here[-1]
         ways.append(_both([_above(one) for one in ends]) if inner else NOT_SHOWN)
+        others = [
+            f"width {end.rung.width} {apart}"
+            for end, apart in zip((here[0], here[-1]), ends, strict=True)
+            if end is not best
+        ]
         said.append(
-            f"at {epochs:g} epochs width {best.rung.width} is best, width {here[0].rung.width} "
-            f"{ends[0]} and width {here[-1].rung.width} {ends[1]} nats above it"
+            f"at {epochs:g} epochs width {best.rung.width} is best, {' and '.join(others)} nats "
+            "above it"
         )
     return Claim(
         "A.1", "classical", "Between the two, test loss is U-shaped in the model's size",
@@ -103,7 +109,7 @@ def _rates(found: Sequence[Setting]) -> list[Claim]:
     apart = difference(once.edge.test, once.best.test, tries=once.tries)
     low = difference(once.stable[0].test, once.best.test, tries=once.tries)
     old = difference(often.edge.test, often.best.test, tries=often.tries)
-    nearer = often.distance < once.distance
+    nearer = difference(often.distances(), once.distances())
     return [
         Claim(
             "A.4", "scaling", "Loss is U-shaped in the learning rate",
@@ -126,9 +132,11 @@ def _rates(found: Sequence[Setting]) -> list[Claim]:
         ),
         Claim(
             "A.4", "over-parameterised", "On repeated data the best rate lies nearer to the edge",
-            SHOWN if nearer else OPPOSITE if often.distance > once.distance else NOT_SHOWN,
-            f"edge over best: {often.distance:.3g} at 64 epochs, {once.distance:.3g} at one "
-            "(steps of 2.5; no interval)",
+            _below(nearer),
+            f"edge over best: {often.distance:.3g} at 64 epochs, {once.distance:.3g}"
+            f"{'' if once.found else ' or more'} at one, in steps of 2.5; the log of their ratio, "
+            f"the best found for each seed alone: {nearer}; of rates that fit the text, of which "
+            f"{often.stable[0].rung.lr:.3g} is the least at 64 epochs",
         ),
     ]  # fmt: skip
 
@@ -175,6 +183,15 @@ class Edge:
         """The largest stable rate over the best."""
         return self.edge.rung.lr / self.best.rung.lr
 
+    def distances(self) -> Losses:
+        """Return the log of the same for each seed, with the best rate of that seed alone."""
+        found: dict[int, float] = {}
+        for seed in self.best.test:
+            here = [one for one in self.stable if seed in one.test]
+            lr = min(here, key=lambda one: one.test[seed]).rung.lr
+            found[seed] = math.log(self.edge.rung.lr / lr)
+        return found
+
 
 def _batches(found: Sequence[Setting]) -> list[Claim]:
     """Judge the batch, each at the best of its rates."""
@@ -189,14 +206,18 @@ def _batches(found: Sequence[Setting]) -> list[Claim]:
         Claim(
             "A.5", "scaling", "At one compute, loss is U-shaped in the batch",
             _both([_above(one) for one in ends]) if inner else NOT_SHOWN,
-            f"batch {best.rung.batch} is best; {once[0].rung.batch} is {ends[0]} nats worse, "
-            f"{once[-1].rung.batch} {ends[1]}",
+            f"batch {best.rung.batch} is best"
+            + ", the smallest tried" * (best is once[0])
+            + f"; {once[0].rung.batch} is {ends[0]} nats worse" * (best is not once[0])
+            + f"; {once[-1].rung.batch} is {ends[1]} nats worse" * (best is not once[-1]),
         ),
         Claim(
             "A.5", "over-parameterised", "The old rule, a smaller batch has the smaller gap",
             _above(gap),
             f"at 64 epochs the gap of batch {often[-1].rung.batch} less that of "
-            f"{often[0].rung.batch}: {gap}; their test losses {test}, seen losses {seen}",
+            f"{often[0].rung.batch}: {gap}; their test losses {test}, seen losses {seen}: with "
+            f"a {often[-1].rung.batch // often[0].rung.batch}th of the steps the large batch "
+            f"has not fitted its text ({often[-1].mean('seen'):.2f} nats)",
         ),
     ]  # fmt: skip
 

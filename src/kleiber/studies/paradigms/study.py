@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from kleiber.errors import InputError
 from kleiber.launching.ladder import train_ladder
 from kleiber.recipes import Rung
-from kleiber.studies.paradigms.claims import Claim, judge
-from kleiber.studies.paradigms.grids import GRIDS, Grid
+from kleiber.studies.paradigms.claims import NOTHING, UNSTABLE, Claim, judge
+from kleiber.studies.paradigms.grids import GRIDS, Grid, base
 from kleiber.studies.paradigms.settings import Setting, row, settings
 from kleiber.studies.table import Book, Table
 
@@ -71,6 +71,7 @@ def drawn(found: Mapping[str, Sequence[Setting]]) -> dict[str, Any]:
 
 
 def _verdicts(claims: Sequence[Claim], runs: int) -> Table:
+    made = base()
     shown = sum(one.verdict == "shown" for one in claims)
     return Table(
         name="paradigms",
@@ -91,6 +92,12 @@ def _verdicts(claims: Sequence[Claim], runs: int) -> Table:
             "several. Width has six seeds a setting: the last three were added after three had "
             "left the right side of the U at 16 epochs open, which shows a claim that is false "
             "in 8 % of cases where a single look does in 5.",
+            f"Settings: nanodo-mini with QK-norm, rate {made.constants['c']:g}/D sqrt(B/16), batch "
+            "16, width 32, no decay, where a dial does not say otherwise; runs without decay are "
+            "the width grid's, of the same seeds. Nothing is a change of less than "
+            f"{NOTHING:g} nats either way; a rate fits the text where its loss on shown text ends "
+            f"within {UNSTABLE:g} nats of the least of all rates. A guess without reading is "
+            "5.55 nats: a test loss above it is of a model sure of what it learned by heart.",
         ),
         seed=0,
     )
