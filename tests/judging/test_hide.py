@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,23 @@ def test_the_best_of_each_size_is_kept(published: Path) -> None:
     assert isinstance(best, Runs)
     assert len(best) < len(every)
     assert best.frame["loss"].min() == every.frame["loss"].min()
+
+
+def test_seeds_of_the_hidden_run_count_by_their_mean_and_an_endless_interval_holds_nothing() -> (
+    None
+):
+    rows = [
+        {"run": f"{n}-{seed}", "params": n, "tokens": 20 * n, "seed": seed}
+        | {"loss": 2.0 + 400.0 * n**-0.35 + 0.01 * seed * (n == 4e8)}
+        for n in (1e7, 3e7, 1e8, 2e8, 4e8)
+        for seed in (0, 1, 2)
+    ]
+    found = hide_largest(rows, "params-power-floor")
+    assert found.seeds == 3 and found.others == 2
+    assert found.actual == pytest.approx(2.0 + 400.0 * 4e8**-0.35 + 0.01)
+    assert "the mean of 3 runs" in found.sentence()
+    unnamed = [{name: row[name] for name in row if name != "seed"} for row in rows]
+    best = hide_largest(unnamed, "params-power-floor")
+    assert best.seeds == 1 and best.actual == pytest.approx(2.0 + 400.0 * 4e8**-0.35)
+    endless = replace(found, upper=np.inf)
+    assert not endless.inside and endless.sentence().endswith("no interval")

@@ -197,7 +197,7 @@ def test_rows_of_another_length_are_named(write) -> None:
 def test_places_that_are_no_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no file"):
         Runs.read(str(tmp_path / "none.csv"))
-    with pytest.raises(InputError, match=r"is a folder.*\*\.csv"):
+    with pytest.raises(InputError, match=r"is a folder without runs.*\*\.csv"):
         Runs.read(str(tmp_path))
     with pytest.raises(InputError, match="No file matches"):
         Runs.read(str(tmp_path / "*.csv"))

@@ -19,7 +19,7 @@ class Hidden:
 
     ``error`` is predicted minus actual; ``of_reducible`` is it over actual minus the fitted
     floor, the part of the loss that scale can change; ``scale_up`` is params over the largest
-    fitted.
+    fitted. ``actual`` is the mean of ``seeds`` runs alike, of which ``run`` is one.
     """
 
     run: str
@@ -34,14 +34,17 @@ class Hidden:
     relative: float
     of_reducible: float
     scale_up: float
+    seeds: int
     others: int
     mean_absolute: float
     fit: Fit
 
     @property
     def inside(self) -> bool:
-        """Whether the interval held the actual loss."""
-        return self.lower <= self.actual <= self.upper
+        """Whether the interval held the actual loss; one without end holds nothing."""
+        return (
+            bool(np.isfinite(self.upper - self.lower)) and self.lower <= self.actual <= self.upper
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction and its error as plain data, without the fit."""
@@ -50,13 +53,16 @@ class Hidden:
 
     def sentence(self) -> str:
         """Return the result as one line."""
-        verdict = "inside" if self.inside else "outside"
+        verdict = "inside the interval" if self.inside else "outside the interval"
+        if not np.isfinite(self.upper - self.lower):
+            verdict = "no interval"
+        mean = f", the mean of {self.seeds} runs" if self.seeds > 1 else ""
         return (
             f"{format_count(self.params)} on {format_count(self.tokens)} tokens hidden "
             f"({self.scale_up:.2g}x the largest fitted): predicted {self.predicted:.4f} "
-            f"({self.lower:.4f} to {self.upper:.4f}), was {self.actual:.4f}: error "
+            f"({self.lower:.4f} to {self.upper:.4f}), was {self.actual:.4f}{mean}: error "
             f"{self.error:+.4f} nats, {100 * self.relative:+.2g} % of the loss, "
-            f"{100 * self.of_reducible:+.2g} % of the reducible loss, {verdict} the interval"
+            f"{100 * self.of_reducible:+.2g} % of the reducible loss, {verdict}"
         )
 
 
@@ -69,8 +75,9 @@ def hide_largest(
     method: str | None = None,
     **options: Any,
 ) -> Hidden:
-    """Fit all sizes but the largest and predict its most-trained final (the best, if several).
+    """Fit all sizes but the largest and predict its most-trained final.
 
+    Of several alike it is the mean where the table names their seeds, else the best.
     ``by="flops"`` hides the largest value of the table's flops column instead, an isoFLOP
     budget. ``options`` go to :func:`kleiber.fit`. ``mean_absolute`` is the mean |error| over all
     finals of the hidden size, ``others`` their number beyond the one reported.
@@ -81,7 +88,10 @@ def hide_largest(
     read = dict(zip(made.law.predictors, finals.predictors(made.law.predictors), strict=True))
     guess = made.predict_many(**read, level=level, method=method)
     chosen = int(np.lexsort((finals.loss, -finals.tokens))[0])
-    actual, predicted = float(finals.loss[chosen]), float(guess["value"][chosen])
+    alike = np.arange(len(finals)) == chosen
+    if "seed" in target.frame.columns and target.frame["seed"].drop_nulls().n_unique() > 1:
+        alike = (finals.params == finals.params[chosen]) & (finals.tokens == finals.tokens[chosen])
+    actual, predicted = float(finals.loss[alike].mean()), float(guess["value"][chosen])
     error = predicted - actual
     return Hidden(
         run=finals.names[int(finals.run[chosen])],
@@ -96,6 +106,7 @@ def hide_largest(
         relative=error / actual,
         of_reducible=error / (actual - made.floor) if actual > made.floor else np.nan,
         scale_up=float(finals.params[chosen] / made.points.params.max()),
+        seeds=int(alike.sum()),
         others=len(finals) - 1,
         mean_absolute=float(np.mean(np.abs(guess["value"] - finals.loss))),
         fit=made,

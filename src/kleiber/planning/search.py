@@ -277,14 +277,23 @@ def _tied(criterion: Criterion, chosen: Menu, budget: float, rules: Rules) -> Me
 def _too_little(search: Search, target: Target) -> UsageError:
     """Return what the cheapest ladder within the rules would cost."""
     rules = search.rules
+    low, high, few, most = rules.bounds
+    longest = min(high, target.params) * most
+    if longest < LEAST_TOKENS:
+        return UsageError(
+            f"A run of {format_count(min(high, target.params))} params on at most {most:g} tokens "
+            f"per param has {format_count(longest)} tokens, and a plan counts on runs of "
+            f"{format_count(LEAST_TOKENS)} or more: what is known of shorter ones is warm-up.",
+            remedy="Plan for a larger target; write a small ladder by hand (kleiber ladder show).",
+        )
     anything = grid(rules, target, np.inf)
     whole = Search.over(search.criterion, anything, np.inf, rules)
     cheapest = whole.cheapest()
-    low, high, few, _ = rules.bounds
     if whole.sizes(cheapest) < rules.sizes:
         return UsageError(
             f"Between {format_count(low)} and {format_count(high)} params there are fewer than "
-            f"{rules.sizes} sizes that differ by {SIZE_STEP:g}x.",
+            f"{rules.sizes} sizes that differ by {SIZE_STEP:g}x and have runs of "
+            f"{format_count(LEAST_TOKENS)} tokens or more.",
             remedy="Lower the rules sizes or smallest, or raise largest.",
         )
     return UsageError(

@@ -93,7 +93,8 @@ def _read_one(path: str, name: str) -> Raw:
 def _content(path: str) -> bytes:
     if os.path.isdir(path):
         raise InputError(
-            f"'{path}' is a folder.", remedy=f"Give its files, such as '{path.rstrip('/')}/*.csv'."
+            f"'{path}' is a folder without runs that kleiber trained.",
+            remedy=f"Train one there, or give files, such as '{path.rstrip('/')}/*.csv'.",
         )
     try:
         return Path(path).read_bytes()
