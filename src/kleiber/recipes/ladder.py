@@ -168,8 +168,9 @@ def _seeds(given: Any, used: Recipe, scale: Mapping[str, Any], source: str) -> S
     if isinstance(given, list):
         if given and all(isinstance(one, int) and 0 <= one < LARGEST for one in given):
             return sorted(set(given))
+        said = ", ".join(map(shown, given))
         raise InputError(
-            f"seeds is {', '.join(map(shown, given))} in {source}; whole numbers from 0 are expected.",
+            f"seeds is [{said}] in {source}; whole numbers from 0 are expected.",
             remedy="Write seeds = 3, or seeds = [0, 1, 2].",
         )
     if not (is_finite(given) or isinstance(given, str)):
