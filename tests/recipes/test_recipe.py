@@ -246,7 +246,7 @@ def test_a_rungs_name_depends_on_no_other_rung() -> None:
             for seeds, said in (
                 (math.inf, "seeds is inf in 'l.toml'"),
                 (10**400, "seeds is a whole number of 1,329 bits in 'l.toml'"),
-                ([0, 10**400], "seeds is [0, a whole number of 1,329 bits in 'l.toml'"),
+                ([0, 10**400], "seeds is [0, a whole number of 1,329 bits] in 'l.toml'"),
             )
         ),
         (
