@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -50,7 +51,8 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from kleiber.launching import ladder as launching
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "launching"))
+    beside = str(Path(__file__).parents[1] / "launching")
+    monkeypatch.setenv("PYTHONPATH", beside, prepend=os.pathsep)
     told = functools.partial(launching.train_ladder, worker="tiny_text")
     monkeypatch.setattr(launching, "train_ladder", told)
 
@@ -115,7 +117,10 @@ def test_a_changed_ladder_and_another_leave_what_status_says(call, file: str) ->
     Path(file).write_text(changed, encoding="utf-8")
     done = call("ladder", "run", file, "--out", "out")
     assert done.code == 1
-    assert "another run than the ladder's tiny-D8-L1-s0 (tokens 2560, not 3840; steps 20, not 30)" in done.out
+    assert (
+        "another run than the ladder's tiny-D8-L1-s0 (tokens 2560, not 3840; steps 20, not 30)"
+        in done.out
+    )
     Path("other.toml").write_text(LADDER.replace('"tiny"', '"other"'), encoding="utf-8")
     assert call("ladder", "run", "other.toml", "--out", "out").code == 0
     after = call("ladder", "status", "out", "--json").json
