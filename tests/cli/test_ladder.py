@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kleiber.launching.index import save_index
+from kleiber.launching.index import read_index, save_index
 from kleiber.recipes.ladder import Ladder, ladder
 
 LADDER = """
@@ -50,7 +51,8 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from kleiber.launching import ladder as launching
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "launching"))
+    beside = str(Path(__file__).parents[1] / "launching")
+    monkeypatch.setenv("PYTHONPATH", beside, prepend=os.pathsep)
     told = functools.partial(launching.train_ladder, worker="tiny_text")
     monkeypatch.setattr(launching, "train_ladder", told)
 
@@ -104,6 +106,34 @@ def test_run_then_status_then_runs(call, file: str) -> None:
     assert (status["done"], status["missing"], status["seconds_left"]) == (3, 0, 0)
     table = call("runs", "out", "--json").json
     assert table["runs"] == 3
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_changed_ladder_and_another_leave_what_status_says(call, file: str) -> None:
+    call("ladder", "run", file, "--out", "out")
+    before = call("ladder", "status", "out", "--json").json
+    assert before["done"] == 3
+    changed = LADDER.replace("steps = 20", "steps = 30") + "[[rung]]\nD = 12\nL = 1\n"
+    Path(file).write_text(changed, encoding="utf-8")
+    done = call("ladder", "run", file, "--out", "out")
+    assert done.code == 1
+    assert (
+        "another run than the ladder's tiny-D8-L1-s0 (tokens 2560, not 3840; steps 20, not 30)"
+        in done.out
+    )
+    Path("other.toml").write_text(LADDER.replace('"tiny"', '"other"'), encoding="utf-8")
+    assert call("ladder", "run", "other.toml", "--out", "out").code == 0
+    after = call("ladder", "status", "out", "--json").json
+    assert (after["done"], after["failed"]) == (7, 0)
+    assert before["rungs"] == [one for one in after["rungs"] if one in before["rungs"]]
+
+
+def test_a_ladder_that_has_not_begun_may_be_changed(tmp_path: Path, file: str) -> None:
+    made = ladder(file)
+    save_index("tiny", made.rungs, tmp_path)
+    Path(file).write_text(LADDER.replace("steps = 20", "steps = 30"), encoding="utf-8")
+    save_index("tiny", ladder(file).rungs, tmp_path)
+    assert read_index(tmp_path) == list(ladder(file).rungs)
 
 
 @pytest.mark.usefixtures("worker")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kleiber.errors import UsageError
+from kleiber.errors import InputError, UsageError
 from kleiber.launching.expect import Throughput, expected, seconds_left, throughput
 from kleiber.launching.ladder import Standing, stack_bytes
 from kleiber.recipes.recipe import Recipe, recipe
@@ -75,12 +75,34 @@ def test_speeds_that_are_said() -> None:
 
 def test_time_left_goes_by_what_was_measured() -> None:
     made = Recipe.of(PLAIN, name="r", source="r")
-    one, other = made.rung(SCALE), made.rung(SCALE, seed=1)
+    one, other = (made.rung({**SCALE, "D": 40}, seed=seed) for seed in (0, 1))  # too wide to stack
     assert seconds_left([Standing(one, "missing")]) is None
     begun = Standing(one, "stopped", step=4, seconds=2.0)
     assert seconds_left([begun]) == pytest.approx(3.0)
     assert seconds_left([begun, Standing(other, "missing")]) == pytest.approx(3.0 + 5.0)
     assert seconds_left([Standing(one, "done", 10, 2.0), Standing(other, "failed")]) == 0
+
+
+def test_a_stack_tells_its_seconds_once() -> None:
+    made = Recipe.of(PLAIN, name="r", source="r")
+    stack = [made.rung(SCALE, seed=seed) for seed in range(3)]
+    begun = [Standing(rung, "running", step=5, seconds=30.0) for rung in stack]
+    assert seconds_left(begun) == pytest.approx(30.0)
+    failed = [Standing(stack[0], "failed", 2, 30.0), *begun[1:]]
+    assert seconds_left(failed) == pytest.approx(30.0)
+    # 3 rungs of 10 steps in 60 s: one of them takes 20 s, and a stack of two more 40 s
+    done = [Standing(rung, "done", 10, 60.0) for rung in stack]
+    lone = Standing(made.rung({**SCALE, "lr": 0.2}), "missing")
+    assert seconds_left([*done, lone]) == pytest.approx(20.0)
+    more = [Standing(made.rung(SCALE, seed=seed), "missing") for seed in (3, 4)]
+    assert seconds_left([*done, *more]) == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize("change", [{"warmup": 1.0}, {"schedule": "wsd", "warmup": 0.9}])
+def test_what_cannot_be_trained_has_no_price(change: dict[str, object]) -> None:
+    rung = Recipe.of({**PLAIN, **change}, name="r", source="r").rung(SCALE)
+    with pytest.raises(InputError, match=r"warmup"):
+        expected(rung, Throughput())
 
 
 def test_a_stack_needs_more_memory_but_one_process() -> None:

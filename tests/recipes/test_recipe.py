@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,18 @@ def test_a_circle_is_shown() -> None:
         ({"lr": "2/Q"}, '"2/Q", has an unknown name, Q.'),
         ({"lr": "D.real"}, "has an attribute access, D.real."),
         ({"betas": [0.9, "D.x"]}, "has an attribute access, D.x."),
-        ({"lr": True}, "lr is True in 'r.toml'; a number or a formula is expected."),
+        ({"lr": True}, "lr is True in 'r.toml'; a finite number or a formula is expected."),
+        *(
+            ({name: value}, f"{name} is {value} in 'r.toml'; a finite number or a formula")
+            for name in ("lr", "layers", "mlp_ratio", "tokens", "batch", "context", "epochs")
+            for value in (math.inf, -math.inf, math.nan)
+        ),
+        ({"clip": math.nan}, "clip is nan in 'r.toml'; a number or a formula is expected."),
+        ({"vocab": 10**400}, "vocab is a whole number of 1,329 bits in 'r.toml'; a finite"),
+        ({"vocab": 10**5000}, "vocab is a whole number of 16,610 bits in 'r.toml'; a finite"),
+        ({"constants": {"c": 10**400}}, "c is a whole number of 1,329 bits in 'r.toml'"),
+        ({"constants": {"c": math.inf}}, "c is inf in 'r.toml'; a finite number or a formula"),
+        ({"betas": [0.9, math.nan]}, "betas is [0.9, nan] in 'r.toml'; a list of two numbers"),
         ({"qk_norm": 1}, "qk_norm is 1 in 'r.toml'; true, false or a formula is expected."),
         ({"betas": [0.9]}, "betas is [0.9] in 'r.toml'; a list of two numbers is expected."),
         ({"schedule": 3}, "schedule is 3 in 'r.toml'; a text is expected."),
@@ -91,7 +103,7 @@ def test_a_circle_is_shown() -> None:
         ({"constants": {"D": 3}}, "The constant D in 'r.toml' is a name that formulas have"),
         ({"constants": {"max": 3}}, "The constant max in 'r.toml'"),
         ({"constants": {"lr": 3}}, "The constant lr in 'r.toml'"),
-        ({"constants": {"c": [1]}}, "c is [1] in 'r.toml'; a number or a formula is expected."),
+        ({"constants": {"c": [1]}}, "c is [1] in 'r.toml'; a finite number or a formula is"),
         ({"constants": 3}, "constants is 3 in 'r.toml'; a table [constants] is expected."),
         ({"chosen": {"colour": "why"}}, "There is no setting colour in [chosen] of 'r.toml'"),
     ],
@@ -119,12 +131,40 @@ def test_a_wrong_recipe_is_refused_before_any_scale(change: dict[str, Any], said
         ({}, {"D": 16, "width": 16, "L": 2}, "gives width twice"),
         ({"head_size": 3}, {"D": 15, "L": 2, "batch": 4}, "an even whole number of channels"),
         ({"lr": "1/(D-16)"}, {"D": 16, "L": 2}, "divides by zero at D=16, L=2."),
+        ({}, {"D": math.inf, "L": 2}, "width is inf in a scale of 'r.toml'; a finite number"),
+        ({}, {"D": 16, "L": 10**400}, "layers is a whole number of 1,329 bits in a scale of"),
+        ({"batch": 0}, {"D": 16, "L": 2}, "steps in 'r.toml' cannot be worked out at D=16, L=2:"),
+        (
+            {"lr": "N", "tokens": 9},
+            {"D": 1e200, "L": 2},
+            "N in 'r.toml' cannot be worked out",
+        ),
+        ({"lr": "F", "mlp_ratio": 1e300}, {"D": 1e9, "L": 2}, "F in 'r.toml' cannot be worked"),
+        ({"vocab": 2e19, "tokens": 9}, {"D": 16, "L": 2}, "a whole number under 2**63 is expected"),
     ],
 )
 def test_a_wrong_scale_is_refused(change: dict[str, Any], scale: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as raised:
         made({**SMALL, **change}).rung(scale)
     assert said in raised.value.message
+
+
+def test_no_clipping_is_a_number_all_the_same() -> None:
+    assert made({**SMALL, "clip": math.inf}).rung({"D": 16, "L": 2}).clip == math.inf
+
+
+def test_a_rung_of_a_file_is_finite() -> None:
+    held = made(SMALL).rung({"D": 16, "L": 2}).to_dict()
+    for name, value in (("lr", math.inf), ("mlp_ratio", math.inf), ("seed", 10**400)):
+        with pytest.raises(InputError, match=f"has {name} "):
+            Rung.of({**held, name: value})
+
+
+def test_a_long_chain_of_constants_is_one_sentence() -> None:
+    chain = {f"c{i}": f"c{i + 1}" for i in range(3000)}
+    content = {**SMALL, "lr": "c0", "constants": {**chain, "c": 1, "c3000": 1}}
+    with pytest.raises(InputError, match="ask for one another in too long a chain, from lr to c"):
+        made(content).rung({"D": 16, "L": 2})
 
 
 def test_names_of_recipes() -> None:
@@ -201,6 +241,18 @@ def test_a_rungs_name_depends_on_no_other_rung() -> None:
         ),
         ({"recipe": SMALL, "rung": [{"D": 16, "L": 2}], "seeds": [-1]}, "whole numbers from 0"),
         ({"recipe": SMALL, "rung": [{"D": 16, "L": 2}], "seeds": "Q"}, "has an unknown name, Q."),
+        *(
+            ({"recipe": SMALL, "rung": [{"D": 16, "L": 2}], "seeds": seeds}, said)
+            for seeds, said in (
+                (math.inf, "seeds is inf in 'l.toml'"),
+                (10**400, "seeds is a whole number of 1,329 bits in 'l.toml'"),
+                ([0, 10**400], "seeds is [0, a whole number of 1,329 bits] in 'l.toml'"),
+            )
+        ),
+        (
+            {"recipe": SMALL, "rung": [{"D": 10**400, "L": 2}], "seeds": "L"},
+            "width is a whole number of 1,329 bits",
+        ),
     ],
 )
 def test_a_wrong_ladder_is_refused(content: dict[str, Any], said: str) -> None:
@@ -218,6 +270,7 @@ def test_files(tmp_path: Path) -> None:
     assert [rung.name for rung in ladder(path).rungs] == ["mine-D16-L2-s0"]
     with pytest.raises(UsageError, match="There is no file"):
         ladder(tmp_path / "none.toml")
-    path.write_text("recipe=", encoding="utf-8")
-    with pytest.raises(InputError, match="is no TOML"):
-        ladder(path)
+    for torn in ("recipe=", f"seeds={'9' * 5000}"):
+        path.write_text(torn, encoding="utf-8")
+        with pytest.raises(InputError, match="is no TOML"):
+            ladder(path)

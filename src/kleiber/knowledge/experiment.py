@@ -17,6 +17,7 @@ from kleiber.knowledge.texts import Source
 from kleiber.training import GPT, RunFolder, count_params, train
 from kleiber.training.extra import check_device
 from kleiber.training.load import fill
+from kleiber.training.loop import level
 from kleiber.training.memory import check_memory
 from kleiber.training.model import initialise
 from kleiber.training.step import pays
@@ -36,9 +37,25 @@ def run(
 
     Every event says whose it is by ``number``; a reading is of the first cell. ``glances``
     measurements of it are taken on the way, on few people, to watch the bits rise. A folder whose
-    run has ended is measured again if its result is missing, else read.
+    run has ended is measured again if its result is missing, else read. Cells that stand at
+    different steps are stacks of their own, one after the other.
     """
     check_device(device)
+    for stack in level(folders):
+        mine = [cells[i] for i in stack], [folders[i] for i in stack]
+        for event in _run(*mine, device=device, glances=glances, save_every=save_every):
+            yield {**event, "number": stack[event["number"]]}
+
+
+def _run(
+    cells: Sequence[Cell],
+    folders: Sequence[RunFolder],
+    *,
+    device: str,
+    glances: int,
+    save_every: int | None,
+) -> Iterator[dict[str, Any]]:
+    """Train cells that stand at the same step as one stack and measure each, or read what ended."""
     if all(folder.done for folder in folders):
         for number, (cell, folder) in enumerate(zip(cells, folders, strict=True)):
             folder.claim(record(cell))

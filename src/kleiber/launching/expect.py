@@ -20,11 +20,12 @@ from typing import Any
 from kleiber.errors import InputError, UsageError
 from kleiber.launching.ladder import Standing, stack_bytes
 from kleiber.launching.local import Job, run_local
+from kleiber.launching.rungs import groups
 from kleiber.recipes.rung import Rung
 from kleiber.training.count import body_params, count_params, exact_flops
 from kleiber.training.machine import environment
 from kleiber.training.memory import available_bytes
-from kleiber.training.rung import model_of
+from kleiber.training.rung import model_of, training_of
 from kleiber.units import parse_count
 
 STEP, SPEED = 2e-3, 2e10  # seconds that a step costs at least, FLOPs a second of a core: assumed
@@ -91,8 +92,9 @@ class Expected:
 
 
 def expected(rung: Rung, speed: Throughput) -> Expected:
-    """Return what a rung will take; raises InputError for a model that cannot be."""
+    """Return what a rung will take; raises InputError for what cannot be built or trained."""
     shape = model_of(rung)
+    training_of(rung)
     return Expected(
         rung=rung,
         params=count_params(shape)["total"],
@@ -156,24 +158,44 @@ def measured(rungs: Sequence[Rung]) -> Throughput:
 def seconds_left(standings: Sequence[Standing]) -> float | None:
     """Return the seconds that are left in all, one process after the other; None if unknown.
 
-    A rung that began goes on as fast as it was; others take their FLOPs at the median speed of
-    those that have a point.
+    Seeds that train as one stack each tell the whole stack's seconds, which count once. A stack
+    that began goes on as fast as it was; others take their FLOPs at the median speed of those that
+    have a point.
     """
+    stacks = _stacks(standings)
     speeds = sorted(
-        _step_flops(one.rung) * one.step / one.seconds for one in standings if one.seconds > 0
+        sum(_step_flops(one.rung) for one in stack) * _furthest(stack) / stack[0].seconds
+        for stack in stacks
+        if stack[0].seconds > 0 and _furthest(stack)
     )
     total = 0.0
-    for one in standings:
-        left = one.rung.steps - one.step
-        if one.state in ("done", "failed") or not left:
+    for stack in stacks:
+        going = [one for one in stack if one.state not in ("done", "failed")]
+        steps = max((one.rung.steps - one.step for one in going), default=0)
+        if not steps:
             continue
-        if one.seconds > 0:
-            total += left * one.seconds / one.step
+        if stack[0].seconds > 0:
+            total += steps * stack[0].seconds / _furthest(stack)
         elif speeds:
-            total += left * _step_flops(one.rung) / speeds[len(speeds) // 2]
+            each = sum(_step_flops(one.rung) for one in going)
+            total += steps * each / speeds[len(speeds) // 2]
         else:
             return None
     return total
+
+
+def _stacks(standings: Sequence[Standing]) -> list[list[Standing]]:
+    """Return together what trains or trained together: a group's rungs with the same seconds."""
+    found: dict[tuple[int, float], list[Standing]] = {}
+    for number, group in enumerate(groups([one.rung for one in standings])):
+        for i in group:
+            found.setdefault((number, standings[i].seconds), []).append(standings[i])
+    return list(found.values())
+
+
+def _furthest(stack: Sequence[Standing]) -> int:
+    """Return the steps that a stack has done; one of it may have failed before."""
+    return max(one.step for one in stack)
 
 
 def _step_flops(rung: Rung) -> float:
@@ -191,7 +213,6 @@ def _timed(rungs: Sequence[Rung]) -> Iterator[float]:
 
     import torch
 
-    from kleiber.training.rung import training_of
     from kleiber.training.step import Stepper
 
     torch.set_num_threads(1)

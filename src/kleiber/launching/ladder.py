@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from kleiber.launching.local import Job, run_local
 from kleiber.launching.rungs import FAILED, PROCESS, groups, result_of
 from kleiber.recipes.rung import Rung
 from kleiber.training.folder import RunFolder
+from kleiber.training.lock import check_free, holder
 from kleiber.training.memory import available_bytes, check_room, training_bytes
 from kleiber.training.rung import model_of, training_of
 
@@ -90,7 +89,7 @@ def standing(rung: Rung, out: Path) -> Standing:
         return Standing(rung, "failed", why.get("step", 0), last["seconds"], why=_why(why))
     if folder.done:
         return Standing(rung, "done", **so_far, loss=result_of(folder)["loss"])
-    return Standing(rung, "running" if _alive(folder) else "stopped", **so_far)
+    return Standing(rung, "running" if holder(folder.path / PROCESS) else "stopped", **so_far)
 
 
 def train_ladder(
@@ -122,7 +121,7 @@ def train_ladder(
             remedy="Leave --micro-batches out.",
         )
     results, errors, todo = _looked_at(rungs, out, retry=retry)
-    stacks = [[i for i in g if i not in results] for g in groups(rungs) if todo & set(g)]
+    stacks = [[i for i in g if i in todo] for g in groups(rungs) if todo & set(g)]
     stacks, refused = _possible(rungs, stacks, device, micro_batches)
     errors |= refused
     if stacks:
@@ -159,16 +158,12 @@ def _looked_at(
         folder = RunFolder(out / rung.name)
         try:
             now = standing(rung, out)
-            if now.state == "running":
-                raise InputError(
-                    f"{rung.name} is being trained in '{folder.path}' by another process.",
-                    remedy="Wait for it; kleiber ladder status says how far it is.",
-                )
             if now.state == "failed" and not retry:
                 raise InputError(now.why, remedy="Add --retry to train it from its start.")
             if now.state == "done":
                 results[number] = result_of(folder)
                 continue
+            check_free(folder.path / PROCESS, rung.name)
         except InputError as error:
             errors[rung.name] = error.to_dict()["error"]
             continue
@@ -286,22 +281,6 @@ def _forget(folder: RunFolder) -> None:
     """Take away what a failed run came to, so that it is trained from its start."""
     for name in (FAILED, STATE, "points.jsonl", "weights.safetensors", "done"):
         (folder.path / name).unlink(missing_ok=True)
-
-
-def _alive(folder: RunFolder) -> bool:
-    """Return whether the process that trains a folder lives; of another machine nobody knows."""
-    if not (folder.path / PROCESS).exists():
-        return False
-    said = folder.read_json(PROCESS)
-    if said.get("host") != socket.gethostname():
-        return True
-    try:
-        os.kill(int(said["pid"]), 0)
-    except (ProcessLookupError, KeyError, ValueError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _why(failed: dict[str, Any]) -> str:

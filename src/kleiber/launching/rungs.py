@@ -3,15 +3,14 @@
 What a folder of a rung holds besides a run's (``training.folder``): ``heldout_loss`` in some
 points and in the last, which has ``seen_loss`` and ``unseen_loss`` too, of the training's own text
 and of text like it that was not shown; ``failed.json`` where the loss was no number, with why;
-``process.json`` while a process trains it.
+``process.json`` while a process trains it, which that process holds a lock on.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,9 +19,10 @@ from numpy.typing import NDArray
 
 from kleiber.errors import InputError
 from kleiber.recipes.rung import Rung
-from kleiber.training.config import Batches
+from kleiber.training.config import Batches, TrainConfig
 from kleiber.training.count import exact_flops
 from kleiber.training.folder import RunFolder
+from kleiber.training.lock import held
 from kleiber.training.record import record_of
 from kleiber.training.rung import model_of, training_of
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FAILED, PROCESS = "failed.json", "process.json"
 HELDOUT = 10  # readings from one look at the held-out loss to the next; the last is always taken
 SEEN = 65_536  # tokens of the training's own text that the finished model is asked for
+MOST = 16  # rungs of a stack: what a process is told, and its memory, stay small
 STACKED = 32  # widths up to here: three seeds in one stack take .75 of the time (16), .84 (32)
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -70,13 +71,13 @@ Opener = Callable[[Rung], Text]
 
 
 def groups(rungs: Sequence[Rung]) -> list[list[int]]:
-    """Return which rungs train together: narrow ones that differ in their seed alone."""
+    """Return which rungs train together: narrow ones, MOST of them, of different seeds."""
     found: dict[str, list[int]] = {}
     for number, rung in enumerate(rungs):
         alike = replace(rung, name="", seed=0).fingerprint
         alone = "" if rung.width <= STACKED else f" {number}"
         found.setdefault(f"{alike}{alone}", []).append(number)
-    return list(found.values())
+    return [some[i : i + MOST] for some in found.values() for i in range(0, len(some), MOST)]
 
 
 def about(rung: Rung, text: Text) -> dict[str, Any]:
@@ -101,53 +102,73 @@ def run(
     """Train rungs that differ in their seed alone as one stack; yield readings, then results.
 
     Every event says whose it is by ``number``; a reading is of one rung for all. A rung whose loss
-    is no number is said to have failed, in an event and in its folder, and the others go on.
+    is no number is said to have failed, in an event and in its folder, and the others go on. Rungs
+    that stand at different steps are stacks of their own, one after the other.
     """
     from kleiber.training.extra import check_device
-    from kleiber.training.loop import train
+    from kleiber.training.loop import level
 
     check_device(device)
     texts = [_opened(rung, opener) for rung in rungs]
-    shape = model_of(rungs[0])
     trainings = [training_of(rung, micro_batches=micro_batches) for rung in rungs]
-    told = [about(rung, text) for rung, text in zip(rungs, texts, strict=True)]
-    for i, folder in enumerate(folders):
-        folder.claim(record_of(shape, trainings[i], texts[i], told[i]))
-        folder.write_json(PROCESS, {"pid": os.getpid(), "host": socket.gethostname()})
+    with ExitStack() as ours:
+        for rung, training, text, folder in zip(rungs, trainings, texts, folders, strict=True):
+            folder.claim(record_of(model_of(rung), training, text, about(rung, text)))
+            ours.enter_context(held(folder.path / PROCESS, rung.name))
+        for stack in level(folders):
+            for event in _train(
+                [rungs[i] for i in stack],
+                [trainings[i] for i in stack],
+                [texts[i] for i in stack],
+                [folders[i] for i in stack],
+                device=device,
+                save_every=save_every,
+            ):
+                yield {**event, "number": stack[event["number"]]}
+
+
+def _train(
+    rungs: Sequence[Rung],
+    trainings: Sequence[TrainConfig],
+    texts: Sequence[Text],
+    folders: Sequence[RunFolder],
+    *,
+    device: str,
+    save_every: int | None,
+) -> Iterator[Event]:
+    """Train rungs that stand at the same step as one stack; yield readings, then results."""
+    from kleiber.training.loop import train
+
     readings = train(
-        shape,
+        model_of(rungs[0]),
         trainings,
         texts,
         folders,
-        about=told,
+        about=[about(rung, text) for rung, text in zip(rungs, texts, strict=True)],
         device=device,
         save_every=save_every,
         watch=True,
         look=_look(texts),
     )
     failed: set[int] = set()
-    try:
-        for reading in readings:
-            for number, loss in enumerate(reading.losses):
-                if number not in failed and not math.isfinite(loss):
-                    failed.add(number)
-                    why = _diverged(rungs[number], loss, reading.step).to_dict()
-                    folders[number].write_json(FAILED, {**why, "step": reading.step})
-                    yield {"number": number, **why}
-            if len(failed) == len(rungs):
-                return
-            first = min(set(range(len(rungs))) - failed)
-            yield {
-                "number": first,
-                "step": reading.step,
-                "steps": reading.steps,
-                "loss": reading.losses[first],
-                "tokens_per_second": reading.tokens_per_second,
-                "seconds_left": reading.seconds_left,
-            }
-    finally:
-        for folder in folders:
-            (folder.path / PROCESS).unlink(missing_ok=True)
+    for reading in readings:
+        for number, loss in enumerate(reading.losses):
+            if number not in failed and not math.isfinite(loss):
+                failed.add(number)
+                why = _diverged(rungs[number], loss, reading.step).to_dict()
+                folders[number].write_json(FAILED, {**why, "step": reading.step})
+                yield {"number": number, **why}
+        if len(failed) == len(rungs):
+            return
+        first = min(set(range(len(rungs))) - failed)
+        yield {
+            "number": first,
+            "step": reading.step,
+            "steps": reading.steps,
+            "loss": reading.losses[first],
+            "tokens_per_second": reading.tokens_per_second,
+            "seconds_left": reading.seconds_left,
+        }
     for number, folder in enumerate(folders):
         if number not in failed:
             yield {"number": number, "result": result_of(folder)}

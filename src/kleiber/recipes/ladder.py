@@ -30,7 +30,7 @@ from typing import Any
 
 from kleiber.errors import InputError
 from kleiber.recipes.recipe import Recipe, plain_scale, read_toml, recipe
-from kleiber.recipes.rung import Rung
+from kleiber.recipes.rung import LARGEST, Rung, is_finite, shown
 
 KNOWN = ("about", "name", "recipe", "changes", "seeds", "scales", "rung")
 MOST = 10_000  # rungs of a ladder; more is a slip of the pen
@@ -166,15 +166,16 @@ def _zipped(lists: Mapping[str, Any], source: str) -> list[dict[str, Any]]:
 def _seeds(given: Any, used: Recipe, scale: Mapping[str, Any], source: str) -> Sequence[int]:
     """Return the seeds of a scale: so many from 0, a formula's number of them, or those listed."""
     if isinstance(given, list):
-        if given and all(isinstance(one, int) and one >= 0 for one in given):
+        if given and all(isinstance(one, int) and 0 <= one < LARGEST for one in given):
             return sorted(set(given))
+        said = ", ".join(map(shown, given))
         raise InputError(
-            f"seeds is {given!r} in {source}; whole numbers from 0 are expected.",
+            f"seeds is [{said}] in {source}; whole numbers from 0 are expected.",
             remedy="Write seeds = 3, or seeds = [0, 1, 2].",
         )
-    if isinstance(given, bool) or not isinstance(given, int | float | str):
+    if not (is_finite(given) or isinstance(given, str)):
         raise InputError(
-            f"seeds is {given!r} in {source}; a number, a formula or a list is expected.",
+            f"seeds is {shown(given)} in {source}; a number, a formula or a list is expected.",
             remedy='Write seeds = 3, or seeds = "3 if D <= 48 else 1".',
         )
     count = used.number(given, scale, field="seeds")

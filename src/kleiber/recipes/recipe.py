@@ -17,6 +17,7 @@ Keys are the fields of a :class:`~kleiber.recipes.rung.Rung`, and ``head_size`` 
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from typing import Any
 
 from kleiber.errors import InputError, UsageError
 from kleiber.recipes.formula import FUNCTIONS, parse
-from kleiber.recipes.rung import Rung
+from kleiber.recipes.rung import UNBOUNDED, Rung, is_finite, shown
 from kleiber.recipes.scale import FLAGS, KINDS, LETTERS, TWO_WAYS, WORDS, Scale, names_of
 
 FOLDER = Path(__file__).parent
@@ -106,10 +107,14 @@ class Recipe:
     def number(self, formula: object, scale: Mapping[str, Any], *, field: str) -> float:
         """Return what a formula beside the recipe's own comes to at a scale."""
         if not isinstance(formula, str):
+            if not is_finite(formula):
+                raise _not_of_kind(field, formula, "a finite number or a formula", self.source)
             return float(formula)  # pyright: ignore[reportArgumentType]
         known = names_of(self.constants)
         parsed = parse(formula, field=field, source=self.source, known=known)
-        settings = _replaced(self.settings, plain_scale(scale, self.source))
+        plain = plain_scale(scale, self.source)
+        _check_settings(plain, f"a scale of {self.source}", "A scale")
+        settings = _replaced(self.settings, plain)
         numbers = Scale(settings, self.constants, source=self.source)
         return parsed.value(numbers.number, numbers.at)
 
@@ -150,7 +155,7 @@ def read_toml(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
         raise UsageError(
             f"There is no file '{path}'.", remedy=f"Check the path of the {what}."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of its grammar, bytes or digits; its depth
         reason = str(error).rstrip(".")
         raise InputError(
             f"'{path}' is no TOML: {reason}.", remedy=f"Correct the {what}'s file."
@@ -210,8 +215,8 @@ def _check_constants(constants: Mapping[str, Any], source: str) -> None:
                 f"The constant '{name}' in {source} is no name of letters and digits.",
                 remedy="Call it something else, such as c or D0.",
             )
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise _not_of_kind(name, value, "a number or a formula", source)
+        if not (is_finite(value) or isinstance(value, str)):
+            raise _not_of_kind(name, value, "a finite number or a formula", source)
 
 
 def _check_settings(settings: Mapping[str, Any], source: str, whose: str) -> None:
@@ -225,10 +230,12 @@ def _check_settings(settings: Mapping[str, Any], source: str, whose: str) -> Non
             fits, kind = isinstance(value, bool | str), "true, false or a formula"
         elif name == "betas":
             fits = isinstance(value, list | tuple) and len(value) == 2
-            fits = fits and all(_is_number(one) or isinstance(one, str) for one in value)
+            fits = fits and all(is_finite(one) or isinstance(one, str) for one in value)
             kind = "a list of two numbers"
         else:
-            fits, kind = _is_number(value) or isinstance(value, str), "a number or a formula"
+            endless = name in UNBOUNDED and value == math.inf
+            fits = endless or is_finite(value) or isinstance(value, str)
+            kind = "a number or a formula" if name in UNBOUNDED else "a finite number or a formula"
         if not fits:
             raise _not_of_kind(name, value, kind, source)
     for one, other in TWO_WAYS:
@@ -238,10 +245,6 @@ def _check_settings(settings: Mapping[str, Any], source: str, whose: str) -> Non
                 "other.",
                 remedy="Leave one of them out.",
             )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _unknown(name: str, source: str) -> InputError:
@@ -254,5 +257,5 @@ def _unknown(name: str, source: str) -> InputError:
 
 def _not_of_kind(name: str, value: object, kind: str, source: str) -> InputError:
     return InputError(
-        f"{name} is {value!r} in {source}; {kind} is expected.", remedy=f"Correct {name}."
+        f"{name} is {shown(value)} in {source}; {kind} is expected.", remedy=f"Correct {name}."
     )

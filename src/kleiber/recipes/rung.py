@@ -21,6 +21,9 @@ POSITIVE = (
 )
 NOT_NEGATIVE = ("seed", "weight_decay", "eps", "z_loss")
 SHARES = ("warmup", "final_lr", "cooldown")
+UNBOUNDED = ("clip",)  # where inf says something: none
+LARGEST = 2**63  # no count of anything here is as large, and a seed may not be
+LONGEST = 200  # bits of a number that an error shows
 LABELS = ("name", "recipe")  # what a run is called decides nothing of it
 
 
@@ -89,6 +92,8 @@ class Rung:
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise self._refused(name, "more than 0")
+            if name not in UNBOUNDED and math.isinf(getattr(self, name)):
+                raise self._refused(name, "a finite number")
         for name in NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < math.inf:
                 raise self._refused(name, "0 or more")
@@ -169,17 +174,38 @@ def _of_kind(rung: str, name: str, kind: str, value: Any) -> Any:
     """Return a value as its field's kind, or raise InputError."""
     if name == "clip" and value is None:
         return math.inf
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "float" and is_number and not math.isnan(value):
+    if kind == "float" and (is_finite(value) or value in (math.inf, -math.inf)):
         return float(value)
-    if kind == "int" and is_number and math.isfinite(value) and value == int(value):
+    if kind == "int" and is_finite(value) and value == int(value) and abs(value) < LARGEST:
         return int(value)
     if kind.startswith("tuple") and isinstance(value, list | tuple) and len(value) == 2:
         return tuple(_of_kind(rung, name, "float", one) for one in value)
     if (kind == "str" and isinstance(value, str)) or (kind == "bool" and isinstance(value, bool)):
         return value
-    said = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    said = {
+        "int": "a whole number under 2**63",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "a text",
+    }
     raise InputError(
-        f"Rung '{rung}' has {name} {value!r}; {said.get(kind, 'two numbers')} is expected.",
+        f"Rung '{rung}' has {name} {shown(value)}; {said.get(kind, 'two numbers')} is expected.",
         remedy=f"Correct {name} in the recipe.",
     )
+
+
+def is_finite(value: object) -> bool:
+    """Return whether a value is a number that float64 can hold; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
+def shown(value: object) -> str:
+    """Return a value as text, and a number too long to read as its length."""
+    if isinstance(value, int) and value.bit_length() > LONGEST:
+        return f"a whole number of {value.bit_length():,} bits"
+    return repr(value)

@@ -17,7 +17,7 @@ from typing import Any
 
 from kleiber.errors import InputError
 from kleiber.recipes.formula import Formula, parse
-from kleiber.recipes.rung import Rung
+from kleiber.recipes.rung import UNBOUNDED, Rung
 
 LETTERS = {
     **{"D": "width", "L": "layers", "H": "heads", "V": "vocab", "S": "context"},
@@ -92,15 +92,35 @@ class Scale:
                 remedy="Give one of them without the others.",
             )
         inner = (*path, name)
-        found = self._work_out(name, lambda other: self.number(other, inner))
+        try:
+            found = self._work_out(name, lambda other: self.number(other, inner))
+        except RecursionError:
+            raise InputError(
+                f"Formulas in {self.source} ask for one another in too long a chain, from "
+                f"{inner[0]} to {name}.",
+                remedy="Give some of them as numbers.",
+            ) from None
+        except ZeroDivisionError:
+            raise self._no_number(name, "it divides by zero") from None
+        except (OverflowError, ValueError):  # such as an infinite one, rounded
+            raise self._no_number(name, "it grows beyond what a number can hold") from None
         if found is None:
             raise InputError(
                 f"{f'{path[-1]} needs {name}, which' if path else name} is given by neither "
                 f"{self.source} nor its scales.",
                 remedy=f"Add {name} to the recipe, or to each scale of the ladder.",
             )
+        if math.isnan(found) or (math.isinf(found) and name not in UNBOUNDED):
+            raise self._no_number(name, f"it is {found}")
         self._found[name] = found
         return found
+
+    def _no_number(self, name: str, why: str) -> InputError:
+        return InputError(
+            f"{name} in {self.source} cannot be worked out{f' at {self.at}' if self.at else ''}: "
+            f"{why}.",
+            remedy=f"Correct what {name} is worked out from, of a scale that can be.",
+        )
 
     def _work_out(self, name: str, get: Callable[[str], float]) -> float | None:
         """Return the number of a name from its value, its formula or another's; None without."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ ANEW = {  # what to do about a file that cannot be read
     "state.safetensors": "Remove that file to train the run from its start.",
     "weights.safetensors": "Train the run again in a new folder.",
 }
+PARTIAL = ".partial"  # after the name of a file that is being written
 MADE_AGAIN = "Remove that file and start the same command again: it is made anew from the weights."
 
 
@@ -122,18 +123,25 @@ class RunFolder:
 
     def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
         """Write tensors as safetensors, whole or not at all."""
+        self.stage_tensors(name, tensors)
+        self.commit(name)
+
+    def stage_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Write tensors beside their place, whole on the disk when this returns."""
         from safetensors.torch import save_file
 
-        partial = self.path / f"{name}.partial"
+        partial = self.path / f"{name}{PARTIAL}"
         plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
         save_file(plain, partial)
         _sync(partial)
-        os.replace(partial, self.path / name)
 
-    def read_tensors(self, name: str) -> dict[str, Tensor]:
-        """Return the tensors of a file, or raise if they cannot be read."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+    def commit(self, name: str) -> None:
+        """Rename what was staged into its place."""
+        os.replace(self.path / f"{name}{PARTIAL}", self.path / name)
+
+    def read_tensors(self, name: str, only: Sequence[str] = ()) -> dict[str, Tensor]:
+        """Return the tensors of a file, or those named alone; raise if they cannot be read."""
+        from safetensors import SafetensorError, safe_open
 
         path = self.path / name
         if not path.exists() and not self.done:
@@ -147,20 +155,22 @@ class RunFolder:
                 remedy="Put it back, or move the folder away and train again.",
             )
         try:
-            return load_file(path)
+            with safe_open(path, framework="pt") as file:
+                return {key: file.get_tensor(key) for key in only or file.keys()}
         except (SafetensorError, OSError) as error:
             raise _unreadable(path, error) from None
 
     def finish(self) -> None:
         """Say that the run ended, and let its checkpoint go."""
         self._put("done", "")
-        (self.path / "state.safetensors").unlink(missing_ok=True)
+        for left in ("state.safetensors", f"state.safetensors{PARTIAL}"):
+            (self.path / left).unlink(missing_ok=True)
 
     def _put(self, name: str, text: str) -> None:
-        partial = self.path / f"{name}.partial"
+        partial = self.path / f"{name}{PARTIAL}"
         partial.write_text(text, encoding="utf-8")
         _sync(partial)
-        os.replace(partial, self.path / name)
+        self.commit(name)
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

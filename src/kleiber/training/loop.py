@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kleiber.errors import InputError
 from kleiber.training.config import Batches, ModelConfig, TrainConfig
-from kleiber.training.folder import RunFolder
+from kleiber.training.folder import PARTIAL, RunFolder
 from kleiber.training.model import GPT
 from kleiber.training.record import record_of
 from kleiber.training.schedule import share_at
@@ -73,7 +73,8 @@ def train(
     configs, batches
         One a model. All sources give batches of one shape and last equally long.
     folders
-        One a model, or none to keep nothing. Finished ones end the call at once.
+        One a model, or none to keep nothing; all at the same step (``level``). Finished ones end
+        the call at once.
     about
         What else ``run.json`` should say of each.
     save_every
@@ -134,10 +135,10 @@ def train(
         if folders and ((step + 1) % save_every == 0 or ends):
             for folder, log in zip(folders, logs, strict=True):
                 folder.write_points(log)
-            _save(stepper, folders[0], step + 1, tokens, spent + time.perf_counter() - began)
+            _save(stepper, folders, step + 1, tokens, spent + time.perf_counter() - began)
     for i, folder in enumerate(folders):
         folder.write_tensors("weights.safetensors", stepper.weights(i))
-    for folder in reversed(folders):  # the first holds the stack's state, so it ends last
+    for folder in folders:
         folder.finish()
 
 
@@ -173,23 +174,80 @@ def _point(reading: Reading, index: int, lr: float) -> dict[str, Any]:
     }
 
 
-def _save(stepper: Stepper, folder: RunFolder, step: int, tokens: int, seconds: float) -> None:
-    """Write the stack's state into its first folder."""
+def level(folders: Sequence[RunFolder]) -> list[list[int]]:
+    """Return which runs stand at the same step, and so can train as one stack, in their order.
+
+    Those that have ended are together too. A checkpoint of a whole stack is on the disk before any
+    of it counts: where a process was killed as it put them in place, the others' follow here.
+    """
+    steps = [-1 if folder.done else _step(folder, STATE) for folder in folders]
+    furthest = max(steps, default=0)
+    found: dict[int, list[int]] = {}
+    for i, folder in enumerate(folders):
+        if 0 <= steps[i] < furthest and _staged(folder) == furthest:
+            folder.commit(STATE)
+            steps[i] = furthest
+        found.setdefault(steps[i], []).append(i)
+    return list(found.values())
+
+
+def _step(folder: RunFolder, name: str) -> int:
+    """Return the step of a checkpoint, 0 where there is none."""
+    if not (folder.path / name).exists():
+        return 0
+    return int(folder.read_tensors(name, only=["now"])["now"][0])
+
+
+def _staged(folder: RunFolder) -> int:
+    """Return the step of a checkpoint that was not put in place, 0 where it is not whole."""
+    try:
+        return _step(folder, f"{STATE}{PARTIAL}")
+    except InputError:
+        return 0
+
+
+def _save(
+    stepper: Stepper, folders: Sequence[RunFolder], step: int, tokens: int, seconds: float
+) -> None:
+    """Write each model's state into its folder, all of them before the first is put in place."""
     now = torch.tensor([step, tokens, seconds], dtype=torch.float64)
-    folder.write_tensors(STATE, {**stepper.state.tensors(), "now": now})
+    for i, folder in enumerate(folders):
+        own = {name: all_SP[i : i + 1] for name, all_SP in stepper.state.tensors().items()}
+        folder.stage_tensors(STATE, {**own, "now": now})
+    for folder in folders:
+        folder.commit(STATE)
 
 
 def _restore(stepper: Stepper, folders: Sequence[RunFolder]) -> tuple[int, int, float]:
-    """Return step, tokens and seconds to go on from, with the stack's state put back."""
-    if not folders or not (folders[0].path / STATE).exists():
-        return 0, 0, 0.0
-    held = folders[0].read_tensors(STATE)
-    for name, tensor in stepper.state.tensors().items():
-        if name not in held or held[name].shape != tensor.shape:
-            raise InputError(
-                f"'{folders[0].path / STATE}' holds no {name} of shape {tuple(tensor.shape)}.",
-                remedy="Remove that file to train the run from its start.",
-            )
-        tensor.copy_(held[name])
-    step, tokens, seconds = held["now"].tolist()
-    return int(step), int(tokens), seconds
+    """Return step, tokens and seconds to go on from, with each model's state put back."""
+    if len(level(folders)) > 1:
+        raise InputError(
+            f"The runs of one stack stand at different steps, the first in '{folders[0].path}'.",
+            remedy="Train those that kleiber.training.loop.level puts together.",
+        )
+    now = [0.0, 0.0, 0.0]
+    for i, folder in enumerate(folders):
+        if not (folder.path / STATE).exists():
+            continue
+        held = folder.read_tensors(STATE)
+        for name, all_SP in stepper.state.tensors().items():
+            _check_own(folder, name, held.get(name), all_SP.shape[1])
+            all_SP[i : i + 1].copy_(held[name])
+        now = held["now"].tolist()
+    return int(now[0]), int(now[1]), now[2]
+
+
+def _check_own(folder: RunFolder, name: str, held_1P: Tensor | None, size: int) -> None:
+    """Raise InputError where a checkpoint is not of one model of so many parameters."""
+    if held_1P is not None and held_1P.shape == (1, size):
+        return
+    what = f"holds no {name} of shape (1, {size})"
+    if held_1P is not None and held_1P.shape[1:] == (size,):
+        what = (
+            f"holds {len(held_1P)} runs at once, as an earlier version wrote a stack's checkpoint"
+        )
+    raise InputError(
+        f"'{folder.path / STATE}' {what}.",
+        remedy="Remove that file to train from the start, or end the runs with the version of "
+        "kleiber that began them.",
+    )

@@ -9,8 +9,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from kleiber.training.lock import lock
 
 DAY = 86_400.0
 """Seconds after which what a killed process left behind is taken away."""
@@ -67,14 +69,8 @@ def _alone(folder: Path) -> Iterator[None]:
     The lock goes with its process, however that ends. Where there are no locks two processes may
     make the same folder, and one of them is kept.
     """
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system
-        yield
-        return
     with folder.with_suffix(".lock").open("wb") as file:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file, wait=True)
         yield
 
 
