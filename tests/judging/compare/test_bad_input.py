@@ -177,6 +177,42 @@ def test_a_rung_that_failed_in_a_ladders_folder_leaves_the_others(tmp_path: Path
     assert "blue-2" in said(found, "R008")[0] and "no counterpart" in said(found, "R005")[0]
 
 
+@pytest.mark.parametrize("apart", [0.0, 1e-8])
+def test_copies_of_a_run_count_once(recipe, apart: float) -> None:
+    """Seeds that never reached the training: three runs a rung, of one loss."""
+    rng = np.random.default_rng(3)
+
+    def tripled(curve, seed: int) -> pl.DataFrame:
+        rows = []
+        for row in recipe(curve, seeds=1, seed=seed).to_native().iter_rows(named=True):
+            for copy in "012":
+                loss = row["loss"] + apart * rng.standard_normal()
+                rows.append({**row, "run": row["run"] + copy, "seed": copy, "loss": loss})
+        return pl.DataFrame(rows)
+
+    for seed in range(4):
+        found = compare(tripled(A, seed), tripled(B, 50 + seed), target_flops=AT)
+        assert found.runs == (7, 7) and not found.noise_measured and found.noise > 5e-4
+        texts = said(found, "R008")
+        assert [text.split()[0] for text in texts] == ["14", "14"] and "r0s01, r0s02" in texts[0]
+        assert {one.severity for one in found.findings if one.code == "R008"} == {"tip"}
+    once = compare(*(recipe(curve, seeds=1) for curve in (A, B)), target_flops=AT)
+    assert once.runs == (7, 7) and said(once, "R008") == []
+
+
+def test_a_copy_among_repeats_costs_itself_alone(recipe) -> None:
+    table = recipe(A, seed=1).to_native()
+    same = table.filter(pl.col("run") == "r2s0")["loss"][0]
+    hurt = table.with_columns(
+        loss=pl.when(pl.col("run") == "r2s2").then(same).otherwise(pl.col("loss"))
+    )
+    found = compare(hurt, recipe(B, seed=2), target_flops=AT)
+    assert found.runs == (20, 21) and found.noise_measured
+    assert said(found, "R008")[0].startswith("1 run of A has the very loss") and "r2s2" in str(
+        said(found, "R008")
+    )
+
+
 def test_flops_that_only_one_table_has_are_of_no_use(recipe) -> None:
     without = recipe(B, seed=2).to_native().drop("flops")
     found = compare(recipe(A, seed=1), without, target_flops=AT)

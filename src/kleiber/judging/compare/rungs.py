@@ -19,6 +19,7 @@ from kleiber.units import flops_6nd
 
 NEAREST = 5  # designs around the lowest of a budget that its parabola goes through
 LEAST_NEAR = 4
+COPY = 1e-7  # of the loss: runs of a rung that differ by less are one run, written twice
 SHORT = 0.98  # of the tokens of other runs of its size: a run that ends there ended early
 Convention = Literal["measured", "6ND"]
 
@@ -48,7 +49,8 @@ class Rung:
 class Arm:
     """One recipe: its name and its rungs in the order of compute.
 
-    ``unfinished`` are runs left out, since no final point of them is known.
+    ``unfinished`` are runs left out, since no final point of them is known, ``copies`` those with
+    the very loss of another of their rung.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Arm:
     convention: Convention
     table: Runs = field(repr=False)
     unfinished: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
 
     @property
     def flops(self) -> Array:
@@ -183,16 +186,18 @@ def arm_of(name: str, table: Runs, *, measured: bool) -> Arm:
         if "seed" in finals.columns
         else [""] * len(loss)
     )
-    rungs = [
-        _rung(flops[rows], loss[rows], params[rows], tokens[rows], [seeds[i] for i in rows])
-        for rows in _grouped(flops)
-    ]
+    groups = [_distinct(rows, loss, params, seeds) for rows in _grouped(flops)]
+    kept = {int(i) for rows in groups for i in rows}
     return Arm(
         name=name,
-        rungs=tuple(rungs),
+        rungs=tuple(
+            _rung(flops[rows], loss[rows], params[rows], tokens[rows], [seeds[i] for i in rows])
+            for rows in groups
+        ),
         convention="measured" if measured else "6ND",
         table=table,
         unfinished=tuple(run for run in runs if run not in ended),
+        copies=tuple(run for i, run in enumerate(finals["run"].to_list()) if i not in kept),
     )
 
 
@@ -210,10 +215,30 @@ def _grouped(flops: Array) -> list[NDArray[np.intp]]:
     return np.split(order, np.flatnonzero(steps) + 1)
 
 
+def _distinct(
+    rows: NDArray[np.intp], loss: Array, params: Array, seeds: list[str]
+) -> NDArray[np.intp]:
+    """Return the rows of a rung without copies: a loss that is there twice is of one run.
+
+    Copies would count as repeats that show no noise. Sizes at one compute are no repeats.
+    """
+    if not _one_size(params[rows]):
+        return rows
+    kept: list[int] = []
+    for i in sorted(rows.tolist(), key=lambda i: seeds[i]):
+        if all(abs(loss[i] - loss[j]) > COPY * loss[j] for j in kept):
+            kept.append(i)
+    return np.array(sorted(kept), dtype=np.intp)
+
+
+def _one_size(params: Array) -> bool:
+    return bool(np.ptp(np.log(params)) < np.log(SAME))
+
+
 def _rung(flops: Array, loss: Array, params: Array, tokens: Array, seeds: list[str]) -> Rung:
     """Return one rung; several sizes at one compute become the best of them."""
     at = float(np.exp(np.log(flops).mean()))
-    if np.ptp(np.log(params)) < np.log(SAME):
+    if _one_size(params):
         order = sorted(range(len(loss)), key=lambda i: seeds[i])
         return Rung(
             flops=at,
