@@ -60,23 +60,53 @@ def test_a_rung_of_one_run_that_diverged_is_a_missing_rung(recipe) -> None:
     assert said(found, "R008") and "no counterpart" in said(found, "R005")[0]
 
 
-def test_a_run_cut_short_by_it_is_named() -> None:
-    def curves(seed: int) -> pl.DataFrame:
-        rng = np.random.default_rng(seed)
-        rows = [
-            (f"r{i}s{s}", n, 20 * n * x, 1.7 + 200 * n**-0.35 + 1200 * (20 * n * x) ** -0.37)
-            for i, n in enumerate(np.logspace(6, 7.5, 6))
-            for s in range(2)
-            for x in np.linspace(0.1, 1.0, 10)
-        ]
-        table = pl.DataFrame(rows, schema=["run", "params", "tokens", "loss"], orient="row")
-        return table.with_columns(loss=pl.col("loss") + 0.002 * rng.standard_normal(len(rows)))
+def curves(seed: int, size: float = 200.0) -> pl.DataFrame:
+    """Return 6 sizes of 2 seeds, ten points a run."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"r{i}s{s}", n, 20 * n * x, 1.7 + size * n**-0.35 + 1200 * (20 * n * x) ** -0.37)
+        for i, n in enumerate(np.logspace(6, 7.5, 6))
+        for s in range(2)
+        for x in np.linspace(0.1, 1.0, 10)
+    ]
+    table = pl.DataFrame(rows, schema=["run", "params", "tokens", "loss"], orient="row")
+    return table.with_columns(loss=pl.col("loss") + 0.002 * rng.standard_normal(len(rows)))
 
-    share = pl.col("tokens") / (20 * pl.col("params"))
-    dead = (pl.col("run") == "r4s1") & (share > 0.65)
-    hurt = curves(1).with_columns(loss=pl.when(dead).then(float("nan")).otherwise(pl.col("loss")))
-    (text,) = said(compare(hurt, curves(2), target_flops=1e17), "R008")
-    assert "r4s1 at 60%" in text
+
+def without(table: pl.DataFrame, runs: list[str], value: float | None) -> pl.DataFrame:
+    """Return runs with another value for the loss from 70 % of their tokens on."""
+    dead = pl.col("run").is_in(runs) & (pl.col("tokens") / (20 * pl.col("params")) > 0.65)
+    return table.with_columns(loss=pl.when(dead).then(value).otherwise(pl.col("loss")))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_run_that_diverged_has_no_final_loss(value: float) -> None:
+    table, other = curves(1), curves(2)
+    found = compare(without(table, ["r4s1"], value), other, target_flops=1e17)
+    never = compare(table.filter(pl.col("run") != "r4s1"), other, target_flops=1e17)
+    (problem, _) = [one for one in found.findings if one.code == "R008"]
+    assert problem.severity == "issue" and "r4s1" in problem.message
+    # all that is said is said as if it had never been trained
+    assert (found.runs, found.rungs) == (never.runs, never.rungs) == ((11, 12), (6, 6))
+    assert found.difference == never.difference and found.noise == never.noise
+
+
+def test_a_top_rung_that_diverged_is_named() -> None:
+    hurt = without(curves(1), ["r5s0", "r5s1"], float("nan"))
+    found = compare(hurt, curves(2), target_flops=1e17)
+    assert found.rungs == (5, 6) and "no counterpart" in said(found, "R005")[0]
+    assert "r5s0, r5s1" in said(found, "R008")[0]
+
+
+def test_a_run_cut_short_by_empty_cells_is_named() -> None:
+    table, other = curves(1), curves(2)
+    whole = compare(table, other, target_flops=1e17)
+    found = compare(without(table, ["r4s1"], None), other, target_flops=1e17)
+    (text,) = said(found, "R008")
+    assert "4 rows with no loss" in text and "Ends early for its size: r4s1 at 60%." in text
+    assert said(whole, "R008") == []
+    # its last loss stays, as a rung of its own
+    assert (found.runs, found.rungs) == ((12, 12), (7, 6))
 
 
 def test_a_missing_rung_is_said_and_the_others_are_compared(recipe) -> None:

@@ -102,8 +102,8 @@ def _without_loss(arm: Arm) -> Iterator[Finding]:
         "R008",
         f"In {arm.name}'s table: {lost[0]}"
         + (f" Ends early for its size: {listing(short, limit=3)}." if short else ""),
-        "Nothing, where the loss was only not measured there; take a run that diverged out of "
-        "the table.",
+        "Nothing, where the loss was only not measured there; take a run that ended early out "
+        "of the table.",
     )
 
 
