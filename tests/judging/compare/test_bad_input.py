@@ -282,6 +282,55 @@ def test_sizes_of_one_budget_become_their_lowest() -> None:
     assert [rung.mean for rung in arm.rungs] == pytest.approx([2.0, 1.9, 1.8, 1.7])
 
 
+def test_seeds_of_a_size_are_averaged_before_the_lowest_is_sought() -> None:
+    """The bottom of 7 sizes with 3 seeds: no bias of a minimum, and less noise than one seed."""
+    rng = np.random.default_rng(8)
+    size = np.log(np.logspace(7, 8.5, 7))
+    true = 2.0 + 0.03 * (size - np.log(6e7)) ** 2
+    noise = 0.002 * rng.standard_normal((400, 7, 3))
+    once = np.array([lowest(size, true + each[:, 0])[0] for each in noise])
+    runs = [(true[:, None] + each).ravel() for each in noise]
+    found = np.array([lowest(np.repeat(size, 3), each)[0] for each in runs])
+    of_means = [lowest(size, true + each.mean(axis=1))[0] for each in noise]
+    assert found == pytest.approx(of_means, abs=1e-12)
+    assert abs(found.mean() - 2.0) < 3 * 0.002 / np.sqrt(400)
+    assert found.std() < 0.65 * once.std()
+
+
+def test_a_size_of_more_seeds_weighs_more() -> None:
+    size = np.array([0.0, 0.0, 1.0, 2.0, 3.0, 4.0])
+    loss = np.array([1.5, 1.3, 0.4, 0.1, 0.5, 1.4])
+    rows = np.polyfit(size, loss, 2)  # least squares of all runs, which are of the five sizes
+    bottom = -rows[1] / (2 * rows[0])
+    assert lowest(size, loss) == pytest.approx((np.polyval(rows, bottom), bottom))
+
+
+def test_a_row_of_near_computes_is_no_one_rung() -> None:
+    """20 rungs 4 % apart span a factor of 2.1; runs of one rung lie within 5 % of each other."""
+    flops = 1e15 * 1.04 ** np.arange(20)
+    params = np.sqrt(flops / 120)
+    table = {
+        "params": params,
+        "tokens": 20 * params,
+        "flops": flops,
+        "loss": 3 - 0.01 * np.arange(20),
+    }
+    rungs = arms_of(table, table)[0].rungs
+    assert len(rungs) >= 10 and max(rung.designs for rung in rungs) == 1
+    assert sum(len(rung.losses) for rung in rungs) == 20
+    assert all(len(rung.losses) <= 2 for rung in rungs)
+    assert (np.diff([rung.flops for rung in rungs]) > 0).all()
+
+
+def test_rungs_are_parted_at_the_widest_gap() -> None:
+    """Three computes that wander by 1 % about each of two that lie 6 % apart."""
+    flops = 1e15 * np.array([0.99, 1.0, 1.01, 1.05, 1.06, 1.07, 10.0])
+    params = np.sqrt(flops / 120)
+    table = {"params": params, "tokens": 20 * params, "flops": flops, "loss": np.linspace(3, 2, 7)}
+    rungs = arms_of(table, table)[0].rungs
+    assert [len(rung.losses) for rung in rungs] == [3, 3, 1]
+
+
 def test_a_smallest_rung_that_is_off_moves_little(recipe) -> None:
     """A small-scale term is among the candidates, so that the intervals still hold the truth."""
     true = 0.1 * 1e4**-0.15

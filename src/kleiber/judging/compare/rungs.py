@@ -209,10 +209,22 @@ def flops_of(points: pl.DataFrame, *, measured: bool) -> Array:
 
 
 def _grouped(flops: Array) -> list[NDArray[np.intp]]:
-    """Return the rows of each rung: computes that lie within a small factor of each other."""
+    """Return the rows of each rung: computes that all lie within a small factor of each other.
+
+    A longer row of near neighbours is parted at its widest gap, until no part spans more.
+    """
     order = np.argsort(flops, kind="stable")
-    steps = np.diff(np.log(flops[order])) > np.log(SAME)
-    return np.split(order, np.flatnonzero(steps) + 1)
+    found: list[NDArray[np.intp]] = []
+    parts = [order]
+    while parts:
+        part = parts.pop()
+        log = np.log(flops[part])
+        if log[-1] - log[0] <= np.log(SAME):
+            found.append(part)
+        else:
+            at = int(np.argmax(np.diff(log))) + 1
+            parts += [part[at:], part[:at]]  # the smaller computes next
+    return found
 
 
 def _distinct(
@@ -261,14 +273,19 @@ def _rung(flops: Array, loss: Array, params: Array, tokens: Array, seeds: list[s
 def lowest(size: Array, loss: Array) -> tuple[float, float]:
     """Return the lowest loss over log sizes (n,), and where: a parabola about the best designs.
 
-    The parabola goes through the five designs nearest to the lowest, which levels the noise of
-    a single best; where they are too few, or have no bottom among them, it is the lowest.
+    Runs of one size are averaged first. The parabola goes through the five sizes nearest to the
+    lowest, which levels the noise of a single best; where they are too few, or have no bottom
+    among them, it is the lowest.
     """
+    size, which, runs = np.unique(size, return_inverse=True, return_counts=True)
+    loss = np.bincount(which, loss) / runs
     best = int(np.argmin(loss))
     near = np.argsort(np.abs(size - size[best]), kind="stable")[:NEAREST]
-    if len(np.unique(size[near])) >= LEAST_NEAR:
+    if len(near) >= LEAST_NEAR:
         x = size[near] - size[best]
-        curve, slope, level = np.linalg.lstsq(np.vander(x, 3), loss[near], rcond=None)[0].tolist()
+        sure = np.sqrt(runs[near])
+        columns = np.vander(x, 3) * sure[:, None]
+        curve, slope, level = np.linalg.lstsq(columns, loss[near] * sure, rcond=None)[0].tolist()
         bottom = -slope / (2.0 * curve) if curve > 0 else np.inf
         if x.min() <= bottom <= x.max():
             return float(level - slope**2 / (4.0 * curve)), float(size[best] + bottom)
