@@ -236,8 +236,9 @@ def _distinct(
     """
     if not _one_size(params[rows]):
         return rows
+    each: list[int] = rows.tolist()
     kept: list[int] = []
-    for i in sorted(rows.tolist(), key=lambda i: seeds[i]):
+    for i in sorted(each, key=lambda i: seeds[i]):
         if all(abs(loss[i] - loss[j]) > COPY * loss[j] for j in kept):
             kept.append(i)
     return np.array(sorted(kept), dtype=np.intp)
