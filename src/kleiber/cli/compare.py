@@ -32,8 +32,7 @@ def compare(
     target_flops
         Training compute to compare at, such as 1e21.
     target_params
-        Instead of it, a size: compute is 6 x params x tokens, times what the largest rungs'
-        measured FLOPs are of that.
+        Instead of it, a size; its compute is counted as the largest rungs' is.
     target_tokens
         Tokens for --target-params.
     margin
