@@ -75,6 +75,7 @@ def test_the_contract_for_scripts(call, tables) -> None:
 def test_python_says_the_same(call, tables) -> None:
     found = call("compare", *tables, *AT, *FEW, "--json").json
     found.pop("command")
+    found.pop("target_over_6nd")
     made = kleiber.compare(*tables, target_flops=1e19, replicates=300).to_dict()
     assert found == json.loads(json.dumps(made).replace("NaN", "null").replace("Infinity", "null"))
 
@@ -99,6 +100,41 @@ def test_a_target_is_flops_or_a_size(call, tables) -> None:
     ).json
     assert by_size["target_flops"] == pytest.approx(6 * 118e6 * 14.1e9)
     assert by_size["verdict"] == "B"
+
+
+def test_a_size_is_counted_as_the_rungs_are(call, tables, tmp_path: Path) -> None:
+    """FLOPs of attention and the head, a share that falls with size and differs by recipe."""
+    hurt = []
+    for name, size, seed, head in (("blue", 2.3, 1, 0.5), ("red", 2.2, 4, 0.3)):
+        table = rows(name, size, seed)
+        for row in table:
+            params, tokens = int(str(row["params"])), int(str(row["tokens"]))
+            row["flops"] = 6.0 * params * tokens * (1 + head * (1e8 / params) ** 0.5 * 0.1)
+        hurt.append(write(tmp_path / f"{name}-head.csv", table))
+        top = table[-1]
+        params, tokens, flops = (top[key] for key in ("params", "tokens", "flops"))
+        by = ("--target-params", str(params), "--target-tokens", str(tokens), *FEW)
+        # the ladder's own largest rung is at its own compute
+        alone = call("compare", hurt[-1], hurt[-1], *by, "--json").json
+        assert alone["target_flops"] == pytest.approx(flops, rel=1e-9)
+    shares = [1 + head * (1e8 / float(str(params))) ** 0.5 * 0.1 for head in (0.5, 0.3)]
+    both = call("compare", *hurt, *by, "--json").json
+    assert both["target_over_6nd"] == pytest.approx(np.sqrt(np.prod(shares)))
+    done = call("compare", *hurt, *by)
+    said = " ".join(done.out.split())
+    assert (
+        f"measured FLOPs over it at the largest rungs (A {shares[0]:.4g}, B {shares[1]:.4g})"
+        in said
+    )
+    lines = done.out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("  target     6 x "))
+    assert max(map(len, lines[at : at + 2])) <= 100
+    # where one table has none, both are counted by the rule
+    bare = [{k: v for k, v in row.items() if k != "flops"} for row in rows("red", 2.2, 4)]
+    rule = call("compare", hurt[0], write(tmp_path / "bare.csv", bare), *by, "--json").json
+    assert rule["target_flops"] == pytest.approx(6.0 * float(str(params)) * float(str(tokens)))
+    assert rule["target_over_6nd"] == 1.0
+    assert call("compare", *tables, *AT, *FEW, "--json").json["target_over_6nd"] is None
 
 
 def test_one_table_with_a_column_recipe(call, tables, tmp_path: Path) -> None:

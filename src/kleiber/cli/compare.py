@@ -32,7 +32,7 @@ def compare(
     target_flops
         Training compute to compare at, such as 1e21.
     target_params
-        Instead of it, a size: compute is 6 x params x tokens.
+        Instead of it, a size; its compute is counted as the largest rungs' is.
     target_tokens
         Tokens for --target-params.
     margin
@@ -52,6 +52,7 @@ def compare(
     """
     from kleiber.errors import UsageError
     from kleiber.judging import compare as run
+    from kleiber.judging.compare.target import sized
 
     if len(files) > 2:
         raise UsageError(
@@ -63,21 +64,30 @@ def compare(
         raise UsageError(f"--seed got {seed}.", remedy="A seed is 0 or more.")
     asked = reading or Reading()
     tables = [asked.read([file]) for file in files]
+    asked_for = _target(target_flops, target_params, target_tokens)
+    chosen = _two(recipes)
+    size = None
+    if isinstance(asked_for, tuple):
+        size = sized(*tables, params=asked_for[0], tokens=asked_for[1], recipes=chosen)
+        asked_for = size.flops
     found = run(
         *tables,
-        target_flops=_target(target_flops, target_params, target_tokens),
+        target_flops=asked_for,
         margin=margin,
-        recipes=_two(recipes),
+        recipes=chosen,
         level=level,
         replicates=replicates,
         seed=seed,
     )
     if json:
-        print_json({**found.to_dict(), "command": command()})
+        ratio = size.ratio if size is not None else None
+        print_json({**found.to_dict(), "target_over_6nd": ratio, "command": command()})
         return
     for note in dict.fromkeys(note for table in tables for note in table.notes):
         say(f"{note.kind}: {note.message}")
     print(found.text())
+    if size is not None:
+        print("  target     " + str(size).replace("\n", "\n" + " " * 13))
     if power:
         print("  " + found.power.text().replace("\n", "\n  "))
     for label, text in findings_text(found.findings):
@@ -87,10 +97,14 @@ def compare(
     print(f"\n  again      {command()}")
 
 
-def _target(flops: str | None, params: str | None, tokens: str | None) -> float:
-    """Return the target's compute; UsageError where it is not said, or said twice."""
+def _target(
+    flops: str | None, params: str | None, tokens: str | None
+) -> float | tuple[float, float]:
+    """Return the target's compute, or its params and tokens.
+
+    Raises UsageError where it is not said, or said twice.
+    """
     from kleiber.errors import UsageError
-    from kleiber.units import flops_6nd
 
     by_size = params is not None and tokens is not None
     if (flops is not None) == by_size or (flops is not None and (params or tokens)):
@@ -102,7 +116,7 @@ def _target(flops: str | None, params: str | None, tokens: str | None) -> float:
         return count(flops, "--target-flops", "1e21")
     assert params is not None and tokens is not None
     size = count(params, "--target-params", "7B")
-    return flops_6nd(size, count(tokens, "--target-tokens", "140B"))
+    return size, count(tokens, "--target-tokens", "140B")
 
 
 def _two(recipes: str | None) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ import polars as pl
 from kleiber.errors import ColumnError, KleiberError, UsageError
 from kleiber.runs.columns import Choice, choice_notes, parse_columns, resolve
 from kleiber.runs.counts import Cells, cells_of, count_cells, guess_params_are
+from kleiber.runs.ends import finished
 from kleiber.runs.losses import decide_unit, refuse_perplexity, to_nats
 from kleiber.runs.meta import join_meta
 from kleiber.runs.named import SET, set_of
@@ -16,7 +17,14 @@ from kleiber.runs.naming import name_runs
 from kleiber.runs.notes import Note, counted, listing
 from kleiber.runs.readers.raw import RUN, Raw
 from kleiber.runs.table import Runs
-from kleiber.runs.values import Fault, booleans, drop_faults, faults_of, numbers
+from kleiber.runs.values import (
+    Fault,
+    booleans,
+    drop_faults,
+    faults_of,
+    numbers,
+    unlike_numbers,
+)
 from kleiber.runs.where import Where, apply_where
 from kleiber.units import PARAMS_ARE, LossUnit, ParamsAre, parse_count
 
@@ -26,7 +34,6 @@ _NUMERIC = (
 )
 _TEXT = ("family", "recipe", "seed", "validation_set")
 _TRUTH = ("final", "synthetic")
-NEARLY = 0.98  # of the planned tokens: a run that stands there has ended
 # Columns named by numbers: this many, and the first line is a row and no header.
 _NUMBERED = 2
 
@@ -168,8 +175,9 @@ def _frame(
             series, said = _optional(raw, field, chosen[field])
             frame = frame.with_columns(series.alias(field))
             notes += said
-    frame = _finished(frame.filter(kept))
-    return frame, notes if "final" in chosen else [*notes, *_unended_note(frame)]
+    lost = frame.filter(~kept & unlike_numbers(core["loss"].raw) & (pl.col("tokens") > 0))
+    frame, ends = finished(frame.filter(kept), lost)
+    return frame, [*notes, *ends]
 
 
 def _optional(raw: Raw, field: str, choice: Choice) -> tuple[pl.Series, list[Note]]:
@@ -183,43 +191,6 @@ def _optional(raw: Raw, field: str, choice: Choice) -> tuple[pl.Series, list[Not
         return values, []
     said = f"{field}: {counted(int(odd.sum()), 'cell')} not understood and left empty: "
     return values, [Note("warning", f"{said}{raw.places(odd, cells)}.")]
-
-
-def _finished(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add which row ends each run, unless told, and each row's share of its run's tokens.
-
-    A run that stands before its planned tokens has not ended, and its shares are of those.
-    """
-    step = "step" if "step" in frame.columns else "tokens"
-    ordered = frame.with_row_index("__i__").sort("tokens", step, "params", "loss")
-    last = ordered.group_by("run").agg(pl.col("__i__").last())["__i__"]
-    ends = frame.with_row_index("__i__")["__i__"].is_in(last.to_list())
-    total = pl.col("tokens").max().over("run")
-    if "planned_tokens" in frame.columns:
-        planned = pl.col("planned_tokens").max().over("run").fill_null(0.0)
-        ends = ends & frame.select(total >= NEARLY * planned).to_series()
-        total = pl.when(total >= NEARLY * planned).then(total).otherwise(planned)
-    if "final" in frame.columns:
-        untold = pl.col("final").is_null().all().over("run")
-        final = pl.when(untold).then(ends).otherwise(pl.col("final").fill_null(False))
-    else:
-        final = pl.lit(ends)
-    return frame.with_columns(
-        final.alias("final"),
-        (pl.col("tokens") / total).alias("fraction"),
-    )
-
-
-def _unended_note(frame: pl.DataFrame) -> list[Note]:
-    """Warn of runs that stand before their planned tokens."""
-    if "planned_tokens" not in frame.columns:
-        return []
-    ended = pl.col("final").any().over("run")
-    names = frame.filter(~ended)["run"].unique(maintain_order=True).to_list()
-    if not names:
-        return []
-    said = f"{counted(len(names), 'run')} short of the planned tokens, so not ended: "
-    return [Note("warning", f"{said}{listing(names, limit=3)}; no final point of them.")]
 
 
 def _sizes_note(frame: pl.DataFrame) -> list[Note]:

@@ -46,6 +46,16 @@ def numbers(cells: pl.Series, *, counts: bool) -> tuple[pl.Series, pl.Series]:
     return found.fill_nan(None), odd
 
 
+def unlike_numbers(cells: pl.Series) -> pl.Series:
+    """Return a mask of cells in which NaN or an infinity is written; an empty one has neither."""
+    if cells.dtype in (pl.Boolean, pl.Null):
+        return pl.repeat(False, len(cells), eager=True)
+    if not cells.dtype.is_numeric():
+        cells = cells.cast(pl.String).str.strip_chars()
+    values = cells.cast(pl.Float64, strict=False)
+    return (values.is_nan() | values.is_infinite()).fill_null(False)
+
+
 def _parsed(texts: pl.Series, found: pl.Series, odd: pl.Series) -> pl.Series:
     values: dict[str, float] = {}
     for text in texts.filter(odd).unique().to_list():

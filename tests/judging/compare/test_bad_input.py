@@ -60,23 +60,53 @@ def test_a_rung_of_one_run_that_diverged_is_a_missing_rung(recipe) -> None:
     assert said(found, "R008") and "no counterpart" in said(found, "R005")[0]
 
 
-def test_a_run_cut_short_by_it_is_named() -> None:
-    def curves(seed: int) -> pl.DataFrame:
-        rng = np.random.default_rng(seed)
-        rows = [
-            (f"r{i}s{s}", n, 20 * n * x, 1.7 + 200 * n**-0.35 + 1200 * (20 * n * x) ** -0.37)
-            for i, n in enumerate(np.logspace(6, 7.5, 6))
-            for s in range(2)
-            for x in np.linspace(0.1, 1.0, 10)
-        ]
-        table = pl.DataFrame(rows, schema=["run", "params", "tokens", "loss"], orient="row")
-        return table.with_columns(loss=pl.col("loss") + 0.002 * rng.standard_normal(len(rows)))
+def curves(seed: int, size: float = 200.0) -> pl.DataFrame:
+    """Return 6 sizes of 2 seeds, ten points a run."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"r{i}s{s}", n, 20 * n * x, 1.7 + size * n**-0.35 + 1200 * (20 * n * x) ** -0.37)
+        for i, n in enumerate(np.logspace(6, 7.5, 6))
+        for s in range(2)
+        for x in np.linspace(0.1, 1.0, 10)
+    ]
+    table = pl.DataFrame(rows, schema=["run", "params", "tokens", "loss"], orient="row")
+    return table.with_columns(loss=pl.col("loss") + 0.002 * rng.standard_normal(len(rows)))
 
-    share = pl.col("tokens") / (20 * pl.col("params"))
-    dead = (pl.col("run") == "r4s1") & (share > 0.65)
-    hurt = curves(1).with_columns(loss=pl.when(dead).then(float("nan")).otherwise(pl.col("loss")))
-    (text,) = said(compare(hurt, curves(2), target_flops=1e17), "R008")
-    assert "r4s1 at 60%" in text
+
+def without(table: pl.DataFrame, runs: list[str], value: float | None) -> pl.DataFrame:
+    """Return runs with another value for the loss from 70 % of their tokens on."""
+    dead = pl.col("run").is_in(runs) & (pl.col("tokens") / (20 * pl.col("params")) > 0.65)
+    return table.with_columns(loss=pl.when(dead).then(value).otherwise(pl.col("loss")))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_run_that_diverged_has_no_final_loss(value: float) -> None:
+    table, other = curves(1), curves(2)
+    found = compare(without(table, ["r4s1"], value), other, target_flops=1e17)
+    never = compare(table.filter(pl.col("run") != "r4s1"), other, target_flops=1e17)
+    (problem, _) = [one for one in found.findings if one.code == "R008"]
+    assert problem.severity == "issue" and "r4s1" in problem.message
+    # all that is said is said as if it had never been trained
+    assert (found.runs, found.rungs) == (never.runs, never.rungs) == ((11, 12), (6, 6))
+    assert found.difference == never.difference and found.noise == never.noise
+
+
+def test_a_top_rung_that_diverged_is_named() -> None:
+    hurt = without(curves(1), ["r5s0", "r5s1"], float("nan"))
+    found = compare(hurt, curves(2), target_flops=1e17)
+    assert found.rungs == (5, 6) and "no counterpart" in said(found, "R005")[0]
+    assert "r5s0, r5s1" in said(found, "R008")[0]
+
+
+def test_a_run_cut_short_by_empty_cells_is_named() -> None:
+    table, other = curves(1), curves(2)
+    whole = compare(table, other, target_flops=1e17)
+    found = compare(without(table, ["r4s1"], None), other, target_flops=1e17)
+    (text,) = said(found, "R008")
+    assert "4 rows with no loss" in text and "Ends early for its size: r4s1 at 60%." in text
+    assert said(whole, "R008") == []
+    # its last loss stays, as a rung of its own
+    assert (found.runs, found.rungs) == ((12, 12), (7, 6))
 
 
 def test_a_missing_rung_is_said_and_the_others_are_compared(recipe) -> None:
@@ -177,6 +207,42 @@ def test_a_rung_that_failed_in_a_ladders_folder_leaves_the_others(tmp_path: Path
     assert "blue-2" in said(found, "R008")[0] and "no counterpart" in said(found, "R005")[0]
 
 
+@pytest.mark.parametrize("apart", [0.0, 1e-8])
+def test_copies_of_a_run_count_once(recipe, apart: float) -> None:
+    """Seeds that never reached the training: three runs a rung, of one loss."""
+    rng = np.random.default_rng(3)
+
+    def tripled(curve, seed: int) -> pl.DataFrame:
+        rows = []
+        for row in recipe(curve, seeds=1, seed=seed).to_native().iter_rows(named=True):
+            for copy in "012":
+                loss = row["loss"] + apart * rng.standard_normal()
+                rows.append({**row, "run": row["run"] + copy, "seed": copy, "loss": loss})
+        return pl.DataFrame(rows)
+
+    for seed in range(4):
+        found = compare(tripled(A, seed), tripled(B, 50 + seed), target_flops=AT)
+        assert found.runs == (7, 7) and not found.noise_measured and found.noise > 5e-4
+        texts = said(found, "R008")
+        assert [text.split()[0] for text in texts] == ["14", "14"] and "r0s01, r0s02" in texts[0]
+        assert {one.severity for one in found.findings if one.code == "R008"} == {"tip"}
+    once = compare(*(recipe(curve, seeds=1) for curve in (A, B)), target_flops=AT)
+    assert once.runs == (7, 7) and said(once, "R008") == []
+
+
+def test_a_copy_among_repeats_costs_itself_alone(recipe) -> None:
+    table = recipe(A, seed=1).to_native()
+    same = table.filter(pl.col("run") == "r2s0")["loss"][0]
+    hurt = table.with_columns(
+        loss=pl.when(pl.col("run") == "r2s2").then(same).otherwise(pl.col("loss"))
+    )
+    found = compare(hurt, recipe(B, seed=2), target_flops=AT)
+    assert found.runs == (20, 21) and found.noise_measured
+    assert said(found, "R008")[0].startswith("1 run of A has the very loss") and "r2s2" in str(
+        said(found, "R008")
+    )
+
+
 def test_flops_that_only_one_table_has_are_of_no_use(recipe) -> None:
     without = recipe(B, seed=2).to_native().drop("flops")
     found = compare(recipe(A, seed=1), without, target_flops=AT)
@@ -214,6 +280,55 @@ def test_sizes_of_one_budget_become_their_lowest() -> None:
     arm = arms_of(rows, {k: v + 0.01 * (k == "loss") for k, v in rows.items()})[0]
     assert [rung.designs for rung in arm.rungs] == [7] * 4
     assert [rung.mean for rung in arm.rungs] == pytest.approx([2.0, 1.9, 1.8, 1.7])
+
+
+def test_seeds_of_a_size_are_averaged_before_the_lowest_is_sought() -> None:
+    """The bottom of 7 sizes with 3 seeds: no bias of a minimum, and less noise than one seed."""
+    rng = np.random.default_rng(8)
+    size = np.log(np.logspace(7, 8.5, 7))
+    true = 2.0 + 0.03 * (size - np.log(6e7)) ** 2
+    noise = 0.002 * rng.standard_normal((400, 7, 3))
+    once = np.array([lowest(size, true + each[:, 0])[0] for each in noise])
+    runs = [(true[:, None] + each).ravel() for each in noise]
+    found = np.array([lowest(np.repeat(size, 3), each)[0] for each in runs])
+    of_means = [lowest(size, true + each.mean(axis=1))[0] for each in noise]
+    assert found == pytest.approx(of_means, abs=1e-12)
+    assert abs(found.mean() - 2.0) < 3 * 0.002 / np.sqrt(400)
+    assert found.std() < 0.65 * once.std()
+
+
+def test_a_size_of_more_seeds_weighs_more() -> None:
+    size = np.array([0.0, 0.0, 1.0, 2.0, 3.0, 4.0])
+    loss = np.array([1.5, 1.3, 0.4, 0.1, 0.5, 1.4])
+    rows = np.polyfit(size, loss, 2)  # least squares of all runs, which are of the five sizes
+    bottom = -rows[1] / (2 * rows[0])
+    assert lowest(size, loss) == pytest.approx((np.polyval(rows, bottom), bottom))
+
+
+def test_a_row_of_near_computes_is_no_one_rung() -> None:
+    """20 rungs 4 % apart span a factor of 2.1; runs of one rung lie within 5 % of each other."""
+    flops = 1e15 * 1.04 ** np.arange(20)
+    params = np.sqrt(flops / 120)
+    table = {
+        "params": params,
+        "tokens": 20 * params,
+        "flops": flops,
+        "loss": 3 - 0.01 * np.arange(20),
+    }
+    rungs = arms_of(table, table)[0].rungs
+    assert len(rungs) >= 10 and max(rung.designs for rung in rungs) == 1
+    assert sum(len(rung.losses) for rung in rungs) == 20
+    assert all(len(rung.losses) <= 2 for rung in rungs)
+    assert (np.diff([rung.flops for rung in rungs]) > 0).all()
+
+
+def test_rungs_are_parted_at_the_widest_gap() -> None:
+    """Three computes that wander by 1 % about each of two that lie 6 % apart."""
+    flops = 1e15 * np.array([0.99, 1.0, 1.01, 1.05, 1.06, 1.07, 10.0])
+    params = np.sqrt(flops / 120)
+    table = {"params": params, "tokens": 20 * params, "flops": flops, "loss": np.linspace(3, 2, 7)}
+    rungs = arms_of(table, table)[0].rungs
+    assert [len(rung.losses) for rung in rungs] == [3, 3, 1]
 
 
 def test_a_smallest_rung_that_is_off_moves_little(recipe) -> None:

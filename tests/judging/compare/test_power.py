@@ -23,6 +23,7 @@ def two_sample(n: int, difference: float, sd: float = SD) -> float:
 @pytest.mark.parametrize("difference", [0.001, 0.002, 0.003, 0.005])
 def test_the_least_number_that_has_the_power(difference: float) -> None:
     n = seeds_needed(SD, difference)
+    assert n is not None
     assert two_sample(n, difference) >= 0.8
     assert n == 2 or two_sample(n - 1, difference) < 0.8
 
@@ -49,6 +50,18 @@ def test_pairs_need_fewer_where_they_share_noise() -> None:
     apart = 0.002 + SD * np.sqrt(2 * 0.2) * rng.standard_normal((20_000, n))
     found = stats.ttest_1samp(apart, 0.0, axis=1, alternative="greater").pvalue < 0.05
     assert found.mean() > 0.8 - 0.012
+
+
+def test_a_power_that_is_not_reached_has_no_number() -> None:
+    """By the normal approximation sd 1 needs 1.2e9 runs to see 1e-4, and 99,500 to see .01115."""
+    assert seeds_needed(1.0, 1e-4) is None and pairs_needed(1.0, 1e-4) is None
+    near, beyond = (seeds_needed(1.0, 2.48647 * np.sqrt(2 / n)) for n in (99_500, 100_500))
+    assert near is not None and abs(near - 99_500) < 10 and beyond is None
+    table = power(1.0, (1e-4, 0.5), correlation=0.5)
+    assert table.seeds[0] is None and table.to_dict()["paired"][0] is None
+    first, second = table.text().splitlines()[1:]
+    assert first == ("  0.0001 nats: more than 100,000, more than 100,000 where seeds are paired")
+    assert second.startswith(f"  0.5000 nats: {table.seeds[1]}, ")
 
 
 def test_nothing_to_see_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from kleiber.judging.compare.rungs import Rung
 from kleiber.judging.compare.seeds import UNKNOWN, fade_of, seeds_of, shared
@@ -79,8 +80,17 @@ def test_what_is_not_known_is_said_to_be_usual() -> None:
     one = [Rung(float(c), (2.0,), ("",), 1e6, 2e7) for c in np.tile(C, 2)]
     found = seeds_of(one, PAIRS)
     assert (found.sd, found.df, found.correlation) == (UNKNOWN, 0, 0.0)
-    same = rungs(np.zeros((14, 3)))
-    assert seeds_of(same, PAIRS).df == 0  # copies of a run are no repeats
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-12, 1e-8])
+def test_copies_of_a_run_are_no_repeats(apart: float) -> None:
+    """The mean of three equal floats is off by an ulp, which is no noise."""
+    rng = np.random.default_rng(6)
+    once = 1.0 + rng.normal(scale=0.3, size=(14, 1))
+    found = seeds_of(rungs(once + apart * rng.normal(size=(14, 3))), PAIRS)
+    assert (found.sd, found.df, found.correlation) == (UNKNOWN, 0, 0.0)
+    told = seeds_of(rungs(once + 1e-5 * rng.normal(size=(14, 3))), PAIRS)
+    assert told.df == 28 and abs(told.sd / 1e-5 - 1) < 0.4
 
 
 def test_seeds_are_paired_by_name_alone() -> None:

@@ -34,7 +34,9 @@ def test_the_contract(recipe) -> None:
     ).to_dict()
     json.dumps(found)
     assert found["schema"] == "kleiber.compare/1"
-    assert found["p_a"] + found["p_tie"] + found["p_b"] == pytest.approx(1.0)
+    shares = [found[key] for key in ("p_a", "p_tie", "p_b")]
+    assert all(0 <= one <= 1 and round(one * 600) == pytest.approx(one * 600) for one in shares)
+    assert sum(shares) == pytest.approx(1.0)
     assert (found["verdict"], found["why"], found["margin"]) == ("B", "", 0.005)
     assert set(found["difference"]) == {"lower", "median", "upper"}
     assert {"probability", "lower", "median", "upper", "kind"} <= set(found["crossover"])
@@ -42,11 +44,16 @@ def test_the_contract(recipe) -> None:
     assert len({len(gain[key]) for key in ("flops", "lower", "median", "upper")}) == 1
     assert gain["flops"][-1] == pytest.approx(1e19)
     assert found["backtest"]["rows"] and not found["backtest"]["failed"]
-    assert {"code", "severity", "message", "remedy", "title"} <= set(
-        {"code": "", **found["findings"][0]}
-        if found["findings"]
-        else {"code", "severity", "message", "remedy", "title"}
-    )
+
+
+def test_the_contract_of_findings(recipe) -> None:
+    a, b = (recipe(curve, seeds=1, named=False) for curve in (WORSE, BETTER))
+    found = compare(a, b, target_flops=2e19).to_dict()["findings"]
+    assert [one["code"] for one in found] == ["R002", "R004"]
+    assert [one["severity"] for one in found] == ["issue", "tip"]
+    for one in found:
+        assert set(one) == {"code", "severity", "message", "remedy", "title"}
+        assert all(isinstance(text, str) and text for text in one.values())
 
 
 @pytest.mark.parametrize("seed", range(4))

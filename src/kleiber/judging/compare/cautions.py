@@ -68,6 +68,7 @@ def _of_tables(facts: Facts) -> Iterator[Finding]:
                 "Finish it, or go on without it; a rung that diverged is itself a result.",
             )
         yield from _without_loss(arm)
+        yield from _copied(arm)
         several = [rung for rung in arm.rungs if rung.designs > 1]
         if several:
             yield tip(
@@ -101,9 +102,22 @@ def _without_loss(arm: Arm) -> Iterator[Finding]:
         "R008",
         f"In {arm.name}'s table: {lost[0]}"
         + (f" Ends early for its size: {listing(short, limit=3)}." if short else ""),
-        "Nothing, where the loss was only not measured there; take a run that diverged out of "
-        "the table.",
+        "Nothing, where the loss was only not measured there; take a run that ended early out "
+        "of the table.",
     )
+
+
+def _copied(arm: Arm) -> Iterator[Finding]:
+    """R008: runs that are another one, written twice."""
+    if arm.copies:
+        yield tip(
+            "R008",
+            f"{counted(len(arm.copies), 'run')} of {arm.name} {_have(arm.copies)} the very loss of "
+            f"another of the same rung: {listing(arm.copies, limit=3)}. Copies of a run are no "
+            "repeats, and do not count.",
+            "See whether the seed reached the training; where losses are rounded, give more "
+            "digits.",
+        )
 
 
 def _is_lost_loss(note: Note) -> bool:

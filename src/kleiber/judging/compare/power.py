@@ -22,14 +22,17 @@ MOST = 100_000
 
 @dataclass(frozen=True)
 class Power:
-    """Seeds an arm to see each difference (nats), from a run's sd; paired where seeds are."""
+    """Seeds an arm to see each difference (nats), from a run's sd; paired where seeds are.
+
+    None where more than :data:`MOST` are needed.
+    """
 
     sd: float
     measured: bool
     correlation: float
     differences: tuple[float, ...]
-    seeds: tuple[int, ...]
-    paired: tuple[int, ...]
+    seeds: tuple[int | None, ...]
+    paired: tuple[int | None, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as plain data."""
@@ -43,8 +46,8 @@ class Power:
             f"{self.sd:.4f} nats ({known})"
         ]
         for row in zip(self.differences, self.seeds, self.paired, strict=True):
-            paired = f", {row[2]} where seeds are paired" if self.correlation else ""
-            lines.append(f"  {row[0]:.4f} nats: {row[1]}{paired}")
+            paired = f", {_said(row[2])} where seeds are paired" if self.correlation else ""
+            lines.append(f"  {row[0]:.4f} nats: {_said(row[1])}{paired}")
         return "\n".join(lines)
 
 
@@ -69,8 +72,8 @@ def power(
 
 def seeds_needed(
     sd: float, difference: float, *, alpha: float = ALPHA, power: float = POWER
-) -> int:
-    """Return the runs an arm that a two-sample one-sided t test needs.
+) -> int | None:
+    """Return the runs an arm that a two-sample one-sided t test needs, None beyond :data:`MOST`.
 
     Raises UsageError for an sd or a difference that is not above 0.
     """
@@ -80,8 +83,11 @@ def seeds_needed(
 
 def pairs_needed(
     sd: float, difference: float, *, alpha: float = ALPHA, power: float = POWER
-) -> int:
-    """Return the pairs that a one-sided t test of paired differences with this sd needs."""
+) -> int | None:
+    """Return the pairs that a one-sided t test of paired differences with this sd needs.
+
+    None beyond :data:`MOST`; raises as :func:`seeds_needed` does.
+    """
     _positive(sd, difference)
     return _least(lambda n: (n - 1, difference / (sd / math.sqrt(n))), alpha, power)
 
@@ -95,7 +101,11 @@ def _positive(sd: float, difference: float) -> None:
         )
 
 
-def _least(test: Callable[[int], tuple[float, float]], alpha: float, power: float) -> int:
+def _said(needed: int | None) -> str:
+    return f"more than {MOST:,}" if needed is None else str(needed)
+
+
+def _least(test: Callable[[int], tuple[float, float]], alpha: float, power: float) -> int | None:
     """Return the least n for which the power is reached, by doubling and halving."""
     from scipy.special import nctdtr, stdtrit
 
@@ -103,11 +113,14 @@ def _least(test: Callable[[int], tuple[float, float]], alpha: float, power: floa
         df, shift = test(n)
         return 1.0 - float(nctdtr(df, shift, stdtrit(df, 1.0 - alpha))) >= power
 
-    high = 2
-    while not enough(high) and high < MOST:
-        high *= 2
-    low = high // 2
+    if enough(2):
+        return 2
+    low, high = 2, 4
+    while not enough(high):
+        if high == MOST:
+            return None
+        low, high = high, min(2 * high, MOST)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
-    return high if high > 2 or enough(2) else 2
+    return high

@@ -19,6 +19,7 @@ from kleiber.units import flops_6nd
 
 NEAREST = 5  # designs around the lowest of a budget that its parabola goes through
 LEAST_NEAR = 4
+COPY = 1e-7  # of the loss: runs of a rung that differ by less are one run, written twice
 SHORT = 0.98  # of the tokens of other runs of its size: a run that ends there ended early
 Convention = Literal["measured", "6ND"]
 
@@ -48,7 +49,8 @@ class Rung:
 class Arm:
     """One recipe: its name and its rungs in the order of compute.
 
-    ``unfinished`` are runs left out, since no final point of them is known.
+    ``unfinished`` are runs left out, since no final point of them is known, ``copies`` those with
+    the very loss of another of their rung.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Arm:
     convention: Convention
     table: Runs = field(repr=False)
     unfinished: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
 
     @property
     def flops(self) -> Array:
@@ -183,16 +186,18 @@ def arm_of(name: str, table: Runs, *, measured: bool) -> Arm:
         if "seed" in finals.columns
         else [""] * len(loss)
     )
-    rungs = [
-        _rung(flops[rows], loss[rows], params[rows], tokens[rows], [seeds[i] for i in rows])
-        for rows in _grouped(flops)
-    ]
+    groups = [_distinct(rows, loss, params, seeds) for rows in _grouped(flops)]
+    kept = {int(i) for rows in groups for i in rows}
     return Arm(
         name=name,
-        rungs=tuple(rungs),
+        rungs=tuple(
+            _rung(flops[rows], loss[rows], params[rows], tokens[rows], [seeds[i] for i in rows])
+            for rows in groups
+        ),
         convention="measured" if measured else "6ND",
         table=table,
         unfinished=tuple(run for run in runs if run not in ended),
+        copies=tuple(run for i, run in enumerate(finals["run"].to_list()) if i not in kept),
     )
 
 
@@ -204,16 +209,49 @@ def flops_of(points: pl.DataFrame, *, measured: bool) -> Array:
 
 
 def _grouped(flops: Array) -> list[NDArray[np.intp]]:
-    """Return the rows of each rung: computes that lie within a small factor of each other."""
+    """Return the rows of each rung: computes that all lie within a small factor of each other.
+
+    A longer row of near neighbours is parted at its widest gap, until no part spans more.
+    """
     order = np.argsort(flops, kind="stable")
-    steps = np.diff(np.log(flops[order])) > np.log(SAME)
-    return np.split(order, np.flatnonzero(steps) + 1)
+    found: list[NDArray[np.intp]] = []
+    parts = [order]
+    while parts:
+        part = parts.pop()
+        log = np.log(flops[part])
+        if log[-1] - log[0] <= np.log(SAME):
+            found.append(part)
+        else:
+            at = int(np.argmax(np.diff(log))) + 1
+            parts += [part[at:], part[:at]]  # the smaller computes next
+    return found
+
+
+def _distinct(
+    rows: NDArray[np.intp], loss: Array, params: Array, seeds: list[str]
+) -> NDArray[np.intp]:
+    """Return the rows of a rung without copies: a loss that is there twice is of one run.
+
+    Copies would count as repeats that show no noise. Sizes at one compute are no repeats.
+    """
+    if not _one_size(params[rows]):
+        return rows
+    each: list[int] = rows.tolist()
+    kept: list[int] = []
+    for i in sorted(each, key=lambda i: seeds[i]):
+        if all(abs(loss[i] - loss[j]) > COPY * loss[j] for j in kept):
+            kept.append(i)
+    return np.array(sorted(kept), dtype=np.intp)
+
+
+def _one_size(params: Array) -> bool:
+    return bool(np.ptp(np.log(params)) < np.log(SAME))
 
 
 def _rung(flops: Array, loss: Array, params: Array, tokens: Array, seeds: list[str]) -> Rung:
     """Return one rung; several sizes at one compute become the best of them."""
     at = float(np.exp(np.log(flops).mean()))
-    if np.ptp(np.log(params)) < np.log(SAME):
+    if _one_size(params):
         order = sorted(range(len(loss)), key=lambda i: seeds[i])
         return Rung(
             flops=at,
@@ -236,14 +274,19 @@ def _rung(flops: Array, loss: Array, params: Array, tokens: Array, seeds: list[s
 def lowest(size: Array, loss: Array) -> tuple[float, float]:
     """Return the lowest loss over log sizes (n,), and where: a parabola about the best designs.
 
-    The parabola goes through the five designs nearest to the lowest, which levels the noise of
-    a single best; where they are too few, or have no bottom among them, it is the lowest.
+    Runs of one size are averaged first. The parabola goes through the five sizes nearest to the
+    lowest, which levels the noise of a single best; where they are too few, or have no bottom
+    among them, it is the lowest.
     """
+    size, which, runs = np.unique(size, return_inverse=True, return_counts=True)
+    loss = np.bincount(which, loss) / runs
     best = int(np.argmin(loss))
     near = np.argsort(np.abs(size - size[best]), kind="stable")[:NEAREST]
-    if len(np.unique(size[near])) >= LEAST_NEAR:
+    if len(near) >= LEAST_NEAR:
         x = size[near] - size[best]
-        curve, slope, level = np.linalg.lstsq(np.vander(x, 3), loss[near], rcond=None)[0].tolist()
+        sure = np.sqrt(runs[near])
+        columns = np.vander(x, 3) * sure[:, None]
+        curve, slope, level = np.linalg.lstsq(columns, loss[near] * sure, rcond=None)[0].tolist()
         bottom = -slope / (2.0 * curve) if curve > 0 else np.inf
         if x.min() <= bottom <= x.max():
             return float(level - slope**2 / (4.0 * curve)), float(size[best] + bottom)

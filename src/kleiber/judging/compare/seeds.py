@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
-from kleiber.judging.compare.rungs import Rung
+from kleiber.judging.compare.rungs import COPY, Rung
 from kleiber.laws.base import Array
 
 LEAST_DF = 4  # degrees of freedom below which the spread between seeds is no estimate
@@ -29,7 +29,8 @@ Pairs = Sequence[tuple[int, int]]
 class Seeds:
     """A run's sd (nats) where noise is 1 in ``scale`` (n,), and the correlation of paired runs.
 
-    ``df`` are the degrees of freedom behind it, 0 where no repeated run differs.
+    ``df`` are the degrees of freedom behind it, 0 where no repeated run differs by more than
+    arithmetic does.
     """
 
     sd: float
@@ -44,7 +45,7 @@ def seeds_of(rungs: Sequence[Rung], pairs: Pairs) -> Seeds:
     free = np.array([len(rung.losses) - 1 for rung in rungs])
     squares = np.array([np.square(np.array(rung.losses) - rung.mean).sum() for rung in rungs])
     df = int(free.sum())
-    if squares.sum() <= 0:
+    if squares.sum() <= df * (COPY * min(rung.mean for rung in rungs)) ** 2:
         return Seeds(UNKNOWN, 0, np.ones(len(rungs)), 0.0)
     if df < LEAST_DF:
         return Seeds(UNKNOWN, df, np.ones(len(rungs)), 0.0)

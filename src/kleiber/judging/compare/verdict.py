@@ -36,7 +36,7 @@ def chances(difference: Array, margin: float) -> Chances:
     """Return the three probabilities from draws (B,) of L_A - L_B in nats."""
     a = float(np.mean(difference < -margin))
     b = float(np.mean(difference > margin))
-    return Chances(a, 1.0 - a - b, b)
+    return Chances(a, float(np.mean(np.abs(difference) <= margin)), b)
 
 
 def between(values: Array, level: float) -> Range:
