@@ -19,6 +19,7 @@ from kleiber.fitting.space import Constraints
 from kleiber.laws import Law, get
 from kleiber.laws.base import Mask
 from kleiber.runs import Points, Runs
+from kleiber.runs.notes import listing
 from kleiber.units import format_count
 
 Delta = float | Literal["auto"]
@@ -81,7 +82,7 @@ def fit(
         family=table.families[0] if len(table.families) == 1 else None,
         selection=selection,
         synthetic=table.synthetic,
-        notes=tuple(note.message for note in table.notes),
+        notes=(*(note.message for note in table.notes), *_of_several(table)),
     )
     return fit_points(
         table.points(),
@@ -144,6 +145,15 @@ def fit_points(
         bootstraps=bootstraps,
         _phi=one.phi[0],
     )
+
+
+def _of_several(runs: Runs) -> tuple[str, ...]:
+    """Return what is said where runs of several recipes are fitted as one."""
+    names = runs.recipes
+    if len(names) < 2:
+        return ()
+    said = f"Runs of {len(names)} recipes in one law: {listing(names, limit=3)} (--recipe NAME)."
+    return (said,)
 
 
 def _choose(runs: Runs, law: Law, points: PointsChoice) -> tuple[Runs, str]:

@@ -365,3 +365,36 @@ def test_every_code_has_a_title_and_a_place_in_the_docs(root: Path) -> None:
     assert raised == {*COMPARE_TITLES}
     page = (root / "docs" / "findings.md").read_text(encoding="utf-8")
     assert all(f"| {code} | {title} |" in page for code, title in COMPARE_TITLES.items())
+
+
+def test_an_arm_of_two_recipes_is_refused_until_one_is_named(recipe) -> None:
+    both = pl.concat(
+        [
+            recipe(curve, seed=3, recipe=name).to_native().with_columns(run=name + pl.col("run"))
+            for curve, name in ((A, "one"), (B, "two"))
+        ]
+    )
+    other = recipe(B, seed=2, recipe="two")
+    with pytest.raises(UsageError, match=r"2 recipes \(one, two\), and an arm .* is one") as error:
+        compare(both, other, target_flops=AT)
+    assert sentences(error.value) == 1
+    assert compare(both, other, target_flops=AT, recipes=("one", "two")).runs == (21, 21)
+    assert (
+        "Runs of 2 recipes in one law: one, two"
+        in kleiber.fit(both, "params-power-floor").data.notes[-1]
+    )
+
+
+def test_bits_against_nats_are_said_though_the_recipes_differ(recipe) -> None:
+    bits = recipe(B, seed=2).to_native().with_columns(loss=pl.col("loss") / np.log(2))
+    (text,) = said(compare(recipe(A, seed=1), bits, target_flops=AT), "R014")
+    assert "bits against nats" in text
+    assert said(compare(recipe(A, seed=1), recipe(B, seed=2), target_flops=AT), "R014") == []
+
+
+def test_three_rungs_give_no_verdict_above_them(recipe) -> None:
+    few = [recipe(curve, seed=i, rungs=3) for i, curve in enumerate((A, (2.5, 2.2, 0.145)))]
+    found = compare(*few, target_flops=6e18)
+    assert found.backtest.rows == () and found.chances.a > 0.9
+    assert found.verdict == "undecided" and "too few for a back-test" in found.why
+    assert compare(*few, target_flops=1e18).verdict == "A"

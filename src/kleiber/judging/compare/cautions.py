@@ -20,6 +20,7 @@ from kleiber.units import LN2
 FEW, SHORT = 5, 1.5  # rungs, and decades of compute, below which a curve is a guess
 UNLIKE = 1.2  # factor between tokens a param that makes rungs unlike
 SIGNED = 2.0  # standard errors from which a rung's difference is one
+OF_BITS = 0.05  # about 1/ln 2 that a ratio of losses may lie and vary, to be of bits and nats
 RATIO = 0.002  # relative spread of a ratio of losses that is a unit, not a recipe
 
 
@@ -81,13 +82,14 @@ def _of_tables(facts: Facts) -> Iterator[Finding]:
     if len(pairs) >= 2:
         ratio = np.array([first.rungs[i].mean / second.rungs[j].mean for i, j in pairs])
         middle = float(np.median(ratio))
-        if float(np.ptp(ratio)) < RATIO * middle and abs(np.log(middle)) > 0.1:
-            near = " (1/ln 2 is 1.443: bits against nats)"
-            unit = near if abs(abs(np.log(middle)) + np.log(LN2)) < 0.01 else ""
+        spread = float(np.ptp(ratio)) / middle
+        of_bits = abs(abs(np.log(middle)) + np.log(LN2))
+        if (spread < RATIO and abs(np.log(middle)) > 0.1) or max(of_bits, spread) < OF_BITS:
+            near = " (1/ln 2 is 1.443: bits against nats)" if of_bits < OF_BITS else ""
             yield issue(
                 "R014",
                 f"{first.name}'s losses are {middle:.4g} times {second.name}'s at every common "
-                f"rung{unit}: two units, and no two recipes.",
+                f"rung{near}: two units rather than two recipes.",
                 "Say the units where the tables are read (--unit), each table by itself.",
             )
 

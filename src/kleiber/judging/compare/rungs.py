@@ -99,6 +99,8 @@ def _two_tables(a: object, b: object, recipes: tuple[str, str] | None) -> list[t
         if recipes is not None:
             chosen = [(recipes[0], table), (recipes[1], other)]
             return [(name, one.select(recipe=name)) for name, one in chosen]
+        for one in (table, other):
+            _refuse_several(one)
         names = [_name(table), _name(other)]
         if names[0] == names[1]:
             names = [_source(table), _source(other)]
@@ -119,6 +121,15 @@ def _two_tables(a: object, b: object, recipes: tuple[str, str] | None) -> list[t
             f"Recipe '{chosen[0]}' is named twice.", remedy="Name two (--recipes A,B)."
         )
     return [(name, table.select(recipe=name)) for name in chosen]
+
+
+def _refuse_several(table: Runs) -> None:
+    if len(table.recipes) > 1:
+        raise UsageError(
+            f"{table.source} holds {len(table.recipes)} recipes ({listing(table.recipes)}), and an "
+            "arm of a comparison is one.",
+            remedy="Name one of each table with recipes=(…) (--recipes A,B).",
+        )
 
 
 def _name(table: Runs) -> str:

@@ -8,6 +8,7 @@ from kleiber.errors import UsageError
 from kleiber.fitting.intervals import check_level
 from kleiber.judging.compare.backtest import Card, backtest
 from kleiber.judging.compare.cautions import Facts, cautions
+from kleiber.judging.compare.common import SAME
 from kleiber.judging.compare.comparison import Comparison
 from kleiber.judging.compare.crossing import crossover
 from kleiber.judging.compare.curves import DE, E
@@ -94,6 +95,7 @@ def compare(
         floors=_floors(draws),
     )
     far = facts.scale_up > SUPPORTED * 1.001
+    thin = facts.scale_up > SAME and not card.rows
     return Comparison(
         a=arms[0].name,
         b=arms[1].name,
@@ -103,8 +105,8 @@ def compare(
         chances=found,
         difference=difference,
         without_smallest=facts.without_smallest,
-        verdict=word(found, supported=not (far or card.failed)),
-        why=_why(found, card, far=far),
+        verdict=word(found, supported=not (far or thin or card.failed)),
+        why=_why(found, card, far=far, thin=thin),
         crossover=crossover(draws, target, level),
         gain=gain(draws, target, level),
         backtest=card,
@@ -161,10 +163,12 @@ def _floors(draws: Draws) -> tuple[float, float]:
     return float(np.median(draws.p[:, E] + half)), float(np.median(draws.p[:, E] - half))
 
 
-def _why(found: Chances, card: Card, *, far: bool) -> str:
+def _why(found: Chances, card: Card, *, far: bool, thin: bool) -> str:
     """Return why a verdict is undecided, "" where it is not."""
     if far:
         return f"beyond {SUPPORTED:g} times what the ladders support"
+    if thin:
+        return "above the ladders, whose rungs are too few for a back-test"
     if card.failed:
         return "the back-test failed"
     if max(found.a, found.tie, found.b) < 0.9:
