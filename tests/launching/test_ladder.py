@@ -166,6 +166,101 @@ def test_one_seed_of_a_stack_that_diverges(tmp_path: Path) -> None:
     assert [standing(rung, tmp_path).state for rung in made] == ["done", "failed"]
 
 
+def stopped(made: tuple[Rung, ...], out: Path, after: int = 12) -> list[RunFolder]:
+    """Train rungs as one stack until a step; they are saved every fifth."""
+    folders = [RunFolder(out / rung.name) for rung in made]
+    for event in run(made, folders, Counting, save_every=5):
+        if event["step"] == after:
+            return folders
+    raise AssertionError
+
+
+def test_a_stack_killed_between_two_that_finish(tmp_path: Path) -> None:
+    made = rungs({"D": 8}, seeds=3)
+    whole, parts = (stopped(made, tmp_path / name) for name in ("whole", "parts"))
+    list(run(made, whole, Counting, save_every=5))
+    finish, ended = RunFolder.finish, list[RunFolder]()
+
+    def killed(folder: RunFolder) -> None:
+        if ended:
+            raise KeyboardInterrupt
+        ended.append(folder)
+        finish(folder)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(RunFolder, "finish", killed)
+        list(run(made, parts, Counting, save_every=5))
+    states = [standing(rung, tmp_path / "parts").state for rung in made]
+    assert sorted(states) == ["done", "stopped", "stopped"]
+    results, errors = train_ladder(made, tmp_path / "parts", worker=WORKER)
+    assert (len(results), errors) == (3, {})
+    for one, other in zip(whole, parts, strict=True):
+        assert weights(one.path) == weights(other.path)
+
+
+def test_seeds_that_are_added_to_one_that_was_stopped(tmp_path: Path) -> None:
+    made = rungs({"D": 8}, seeds=3)
+    stopped(made[:1], tmp_path / "parts")
+    results, errors = train_ladder(made, tmp_path / "parts", worker=WORKER)
+    assert ([row["run"] for row in results], errors) == ([rung.name for rung in made], {})
+    for some in (made[:1], made[1:]):  # as they stood: the one went on, the others are a stack
+        folders = [RunFolder(tmp_path / "whole" / rung.name) for rung in some]
+        list(run(some, folders, Counting))
+        for folder in folders:
+            assert weights(folder.path) == weights(tmp_path / "parts" / folder.path.name)
+
+
+def test_a_failed_seed_of_a_stopped_stack_is_retried_from_its_start(tmp_path: Path) -> None:
+    made = rungs({"D": 8}, seeds=2)
+    folders = stopped(made, tmp_path)
+    state = folders[1].read_tensors("state.safetensors")
+    state["params"] *= math.nan
+    folders[1].write_tensors("state.safetensors", state)
+    events = run(made, folders, Counting, save_every=5)
+    assert "error" in next(events)
+    events.close()  # type: ignore[attr-defined]
+    assert [standing(rung, tmp_path).state for rung in made] == ["stopped", "failed"]
+    _, errors = train_ladder(made, tmp_path, retry=True, worker=WORKER)
+    assert errors == {}
+    alone = RunFolder(tmp_path / "alone")
+    list(run(made[1:], [alone], Counting))
+    assert weights(alone.path) == weights(folders[1].path)
+
+
+def test_a_folder_is_trained_by_one_process(tmp_path: Path) -> None:
+    made = rungs({"D": 8}, seeds=2)
+    folders = [RunFolder(tmp_path / rung.name) for rung in made]
+    first = run(made, folders, Counting)
+    next(first)
+    said = rf"^{made[0].name} is being trained in '.*' by process {os.getpid()} on "
+    with pytest.raises(InputError, match=said):
+        list(run(made, folders, Counting))
+    for retry in (False, True):
+        results, errors = train_ladder(made, tmp_path, retry=retry, worker="no.such.module")
+        assert results == []
+        assert all("is being trained in" in error["message"] for error in errors.values())
+    assert [e["result"]["run"] for e in first if "result" in e] == [rung.name for rung in made]
+    assert not list(tmp_path.glob("*/process.json"))
+
+
+def test_a_run_killed_on_another_machine_goes_on(tmp_path: Path) -> None:
+    made = rungs({"D": 8})
+    (folder,) = stopped(made, tmp_path)
+    folder.write_json("process.json", {"pid": 1, "host": "another-node", "locked": True})
+    assert standing(made[0], tmp_path).state == "stopped"
+    _, errors = train_ladder(made, tmp_path, worker=WORKER)
+    assert errors == {}
+
+
+def test_a_stack_and_what_its_process_is_told_are_small(tmp_path: Path) -> None:
+    made = rungs({"D": 8}, seeds=200)
+    some = groups(made)
+    assert [i for group in some for i in group] == list(range(200))
+    assert max(map(len, some)) == 16
+    commands = [launching._command(made, group, tmp_path, {}, WORKER) for group in some]  # pyright: ignore[reportPrivateUsage]
+    assert max(len(command[-1]) for command in commands) < 32_768  # Linux takes 131,072
+
+
 def test_a_rung_too_large_for_the_memory_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +279,7 @@ def test_a_rung_too_large_for_the_memory_leaves_the_others(
 def test_parts_of_a_batch_come_to_the_same_run_in_less_memory(tmp_path: Path) -> None:
     made = rungs({"D": 8})
     (whole,), _ = train_ladder(made, tmp_path / "whole", worker=WORKER)
+    stopped(made, tmp_path / "parts")
     (parts,), _ = train_ladder(made, tmp_path / "parts", micro_batches=4, worker=WORKER)
     assert parts["loss"] == pytest.approx(whole["loss"], abs=1e-4)
     (large,) = rungs({"D": 64, "batch": 512})

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from kleiber.errors import InputError
 from kleiber.training import ModelConfig, RunFolder, TrainConfig, train
+from kleiber.training.loop import level
 from kleiber.training.machine import can_compile
 from kleiber.training.noise import Noise
+from kleiber.training.record import record_of
 from kleiber.training.step import Stepper
 
 SHAPE = ModelConfig(layers=2, width=16, heads=2, vocab=31, context=12)
@@ -104,6 +106,24 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
         list(train(SHAPE, SETTINGS[:1], [noise()], [RunFolder(stray)]))
 
 
+def test_how_a_batch_is_read_is_no_part_of_what_a_run_is(tmp_path: Path) -> None:
+    folder, parts = RunFolder(tmp_path / "run"), replace(SETTINGS[0], micro_batches=4)
+    folder.claim(record_of(SHAPE, SETTINGS[0], noise(), {}))
+    before = (folder.path / "run.json").read_bytes()
+    folder.claim(record_of(SHAPE, parts, noise(), {}))
+    assert (folder.path / "run.json").read_bytes() == before
+    other = RunFolder(tmp_path / "other")
+    other.claim(record_of(SHAPE, parts, noise(), {}))
+    assert other.is_of(record_of(SHAPE, SETTINGS[0], noise(), {}))
+    with pytest.raises(InputError, match=r"\(seed 0, not 1; train.lr 0.001, not 0.004; train.mic"):
+        folder.claim(record_of(SHAPE, replace(SETTINGS[1], micro_batches=4), noise(), {}))
+    experts = replace(SHAPE, mlp="experts")  # places are shared out within a part
+    folder = RunFolder(tmp_path / "experts")
+    folder.claim(record_of(experts, SETTINGS[0], noise(), {}))
+    with pytest.raises(InputError, match="micro_batches None, not 4"):
+        folder.claim(record_of(experts, parts, noise(), {}))
+
+
 def test_a_torn_checkpoint_is_named(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     run = train(SHAPE, SETTINGS[:1], [noise()], [folder], save_every=5, readings=20)
@@ -129,6 +149,67 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     for one, other in ((whole, broken), (RunFolder(tmp_path / "w2"), folders[1])):
         a, b = ((f.path / "weights.safetensors").read_bytes() for f in (one, other))
         assert a == b
+
+
+def stopped(folders: list[RunFolder], after: int) -> None:
+    """Train a stack until it was saved at a step, the last but one save at three less."""
+    stack = [noise(i) for i in range(len(folders))]
+    for reading in train(
+        SHAPE, SETTINGS[: len(folders)], stack, folders, save_every=3, readings=20
+    ):
+        if reading.step == after + 1:
+            break
+
+
+def test_each_run_of_a_stack_has_its_own_checkpoint(tmp_path: Path) -> None:
+    folders = [RunFolder(tmp_path / name) for name in "abc"]
+    stopped(folders, 9)
+    for folder in folders:
+        held = folder.read_tensors("state.safetensors")
+        assert held["params"].shape == held["second"].shape == (1, folder.record()["params"])
+        assert held["now"][0] == 9
+    assert level(folders) == [[0, 1, 2]]
+    (folders[0].path / "state.safetensors").unlink()
+    (folders[1].path / "done").touch()
+    assert level(folders) == [[0], [1], [2]]
+    with pytest.raises(InputError, match="The runs of one stack stand at different steps"):
+        list(train(SHAPE, SETTINGS[:3], [noise(i) for i in range(3)], folders))
+    (alone,) = train(SHAPE, SETTINGS[2:3], [noise(2)], folders[2:], readings=1)
+    assert alone.step == 20
+
+
+def test_a_process_killed_as_it_puts_checkpoints_in_place(tmp_path: Path) -> None:
+    """All are on the disk by then, so that the stack goes on as one and to the same bytes."""
+    whole, parts = ([RunFolder(tmp_path / f"{n}{i}") for i in range(2)] for n in ("w", "p"))
+    for folders in (whole, parts):
+        stopped(folders, 9)
+    later = (parts[1].path / "state.safetensors").read_bytes()
+    stopped(whole, 12)
+    torn = parts[0].path / "state.safetensors.partial"
+    torn.write_bytes(later[:100])
+    assert level(parts) == [[0, 1]]  # both at 9, and what was cut off counts for nothing
+    torn.unlink()
+    before = (parts[1].path / "state.safetensors").read_bytes()
+    stopped(parts, 12)
+    os.replace(parts[1].path / "state.safetensors", parts[1].path / "state.safetensors.partial")
+    (parts[1].path / "state.safetensors").write_bytes(before)
+    assert level(parts) == [[0, 1]]
+    for folders in (whole, parts):
+        list(train(SHAPE, SETTINGS[:2], [noise(0), noise(1)], folders))
+    for one, other in zip(whole, parts, strict=True):
+        a, b = ((f.path / "weights.safetensors").read_bytes() for f in (one, other))
+        assert a == b
+    assert not list(tmp_path.glob("*/*.partial"))
+
+
+def test_the_checkpoint_of_an_earlier_version_s_stack_is_named(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    stopped([folder], 9)
+    held = folder.read_tensors("state.safetensors")
+    both = {k: v if k == "now" else v.repeat(2, 1) for k, v in held.items()}
+    folder.write_tensors("state.safetensors", both)
+    with pytest.raises(InputError, match="holds 2 runs at once, as an earlier version wrote"):
+        list(train(SHAPE, SETTINGS[:1], [noise()], [folder]))
 
 
 SCRIPT = """

@@ -30,6 +30,7 @@ from kleiber.units import parse_count
 
 STEP, SPEED = 2e-3, 2e10  # seconds that a step costs at least, FLOPs a second of a core: assumed
 MOST_TRIED = 2e11  # FLOPs of a step that is timed; slower ones are taken to be as fast
+TOLD = 64  # rungs that a process is told; a command has room for about 200
 SECONDS = 1.0  # that timing a shape takes, about
 
 Shape = tuple[Any, ...]
@@ -141,10 +142,11 @@ def measured(rungs: Sequence[Rung]) -> Throughput:
             "No rung is small enough to be timed here.",
             remedy="Say a speed: --throughput GFLOP/s.",
         )
-    job = {"rungs": [rung.to_dict() for rung in tried.values()]}
-    command = [sys.executable, "-m", "kleiber.launching.expect", json.dumps(job)]
+    told = [rung.to_dict() for rung in tried.values()]
+    jobs = [json.dumps({"rungs": told[i : i + TOLD]}) for i in range(0, len(told), TOLD)]
+    command = [sys.executable, "-m", "kleiber.launching.expect"]
     found: list[float] = []
-    for _, event in run_local([Job(command, environment(1))], at_once=1):
+    for _, event in run_local([Job([*command, job], environment(1)) for job in jobs], at_once=1):
         if "error" in event:
             raise InputError(event["error"]["message"], remedy=event["error"]["remedy"])
         if "seconds" in event:
