@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from kleiber.errors import InputError, KleiberError, UsageError
 from kleiber.launching.cells import ONE_THREAD, Watch
@@ -91,6 +91,16 @@ def standing(rung: Rung, out: Path) -> Standing:
     if folder.done:
         return Standing(rung, "done", **so_far, loss=result_of(folder)["loss"])
     return Standing(rung, "running" if _alive(folder) else "stopped", **so_far)
+
+
+class LadderTrainer(Protocol):
+    """What a study trains rungs with: :func:`train_ladder`, or one that shows it on a screen."""
+
+    def __call__(
+        self, rungs: Sequence[Rung], out: Path, *, jobs: int | None = None
+    ) -> tuple[list[dict[str, Any]], dict[str, Error]]:
+        """Return the finished runs, and why others failed by their names."""
+        ...
 
 
 def train_ladder(
