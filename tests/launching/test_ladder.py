@@ -23,7 +23,7 @@ from kleiber.training.folder import RunFolder
 from kleiber.training.memory import PROCESS
 from kleiber.training.rung import model_of
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 from tiny_text import Counting
 
 WORKER = "tiny_text"
@@ -348,3 +348,12 @@ def test_a_text_of_another_length_is_refused(tmp_path: Path) -> None:
     (rung,) = rungs({"D": 8})
     with pytest.raises(InputError, match="gives tiny-D8-L1-s0 29 steps, and the rung has 30"):
         list(run([rung], [RunFolder(tmp_path / rung.name)], Short))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_device_that_is_not_there_is_said_before_anything(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="asks for an NVIDIA GPU"):
+        train_ladder(rungs({"D": 8}), tmp_path / "out", device="cuda", worker=WORKER)
+    with pytest.raises(UsageError, match="There is no device 'gpu'"):
+        train_ladder(rungs({"D": 8}), tmp_path / "out", device="gpu", worker=WORKER)
+    assert not (tmp_path / "out").exists()

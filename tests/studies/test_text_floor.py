@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
 
 from kleiber.errors import InputError
+from kleiber.launching.ladder import LadderTrainer, train_ladder
 from kleiber.recipes import Rung
 from kleiber.studies import text_floor
+from kleiber.studies.crossovers import study as crossovers_study
+from kleiber.studies.paradigms import study as paradigms_study
 from kleiber.studies.text_floor import LANGUAGES, TOKENS, rungs_of, tabulate
 from kleiber.training.folder import RunFolder
 
@@ -81,3 +85,13 @@ def test_losses_are_read_from_the_folders(tmp_path: Path, monkeypatch: pytest.Mo
 
     with pytest.raises(InputError, match=r"a-rung: It diverged. Lower lr."):
         text_floor.run(tmp_path, train=fail)
+
+
+def test_all_ladder_studies_take_one_kind_of_trainer() -> None:
+    """What the command hands to one of them must do for every other."""
+    for study in (text_floor, paradigms_study, crossovers_study):
+        wanted = get_type_hints(study.run)["train"]
+        assert wanted is LadderTrainer
+    # the one that trains takes what the protocol passes on
+    asked = inspect.signature(LadderTrainer.__call__).parameters
+    assert {*asked} - {"self"} <= {*inspect.signature(train_ladder).parameters}

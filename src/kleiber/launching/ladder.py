@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from kleiber.errors import InputError, KleiberError, UsageError
 from kleiber.launching.cells import ONE_THREAD, Watch
@@ -92,6 +92,16 @@ def standing(rung: Rung, out: Path) -> Standing:
     return Standing(rung, "running" if holder(folder.path / PROCESS) else "stopped", **so_far)
 
 
+class LadderTrainer(Protocol):
+    """What a study trains rungs with: :func:`train_ladder`, or one that shows it on a screen."""
+
+    def __call__(
+        self, rungs: Sequence[Rung], out: Path, *, jobs: int | None = None
+    ) -> tuple[list[dict[str, Any]], dict[str, Error]]:
+        """Return the finished runs, and why others failed by their names."""
+        ...
+
+
 def train_ladder(
     rungs: Sequence[Rung],
     out: Path,
@@ -120,13 +130,15 @@ def train_ladder(
             f"--micro-batches is {micro_batches}; at least 1 is needed.",
             remedy="Leave --micro-batches out.",
         )
+    if device != "cpu":
+        require()
+        check_device(device)
     results, errors, todo = _looked_at(rungs, out, retry=retry)
     stacks = [[i for i in g if i in todo] for g in groups(rungs) if todo & set(g)]
     stacks, refused = _possible(rungs, stacks, device, micro_batches)
     errors |= refused
     if stacks:
         require()
-        check_device(device)
     wanted = min(len(stacks), jobs or (cores() if device == "cpu" else 1))
     at_once = _that_fit(rungs, stacks, max(1, wanted), device, micro_batches)
     threads = max(1, cores() // at_once)

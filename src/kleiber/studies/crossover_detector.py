@@ -1,6 +1,6 @@
 """The detector of crossovers against a known truth: false calls, coverage, scores, by simulation.
 
-The truths are declared in :mod:`kleiber.studies.crossover.truths`. A crossing is called where its
+The truths are declared in :mod:`kleiber.studies.detector.truths`. A crossing is called where its
 probability is above one half. The interval score is of the difference at the target (Gneiting and
 Raftery 2007, at 90 %): the width, and 20 times what it missed by.
 """
@@ -17,8 +17,8 @@ from scipy.special import betaincinv
 from kleiber.judging.compare.ladders import ladders_of
 from kleiber.judging.compare.verb import MARGIN
 from kleiber.judging.compare.verdict import chances, word
-from kleiber.studies.crossover.rules import RULES, Said
-from kleiber.studies.crossover.truths import (
+from kleiber.studies.detector.rules import RULES, Said
+from kleiber.studies.detector.truths import (
     TARGET,
     TERM,
     UNIT,
@@ -141,7 +141,7 @@ def run(
         notes=(
             f"{repeats} ladders a row of 7 rungs over 3 decades of compute, 3 seeds, noise .002 "
             "nats a run; the target is 10 times the top. The first four rows of truths are drawn "
-            "from the distribution declared in kleiber/studies/crossover/truths.py.",
+            "from the distribution declared in kleiber/studies/detector/truths.py.",
             "A call is P(they cross below the target) > .5, at any place from the smallest rung "
             "on, of recipes that differ at all. C* is the interval given that they cross, where a "
             "rule has one; coverage over all ladders whose truth crosses. Interval score: of the "

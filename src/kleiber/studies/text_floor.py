@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from kleiber.errors import InputError
 from kleiber.fitting import fit
-from kleiber.launching.ladder import train_ladder
+from kleiber.launching.ladder import LadderTrainer, train_ladder
 from kleiber.recipes import Ladder, Rung
 from kleiber.runs import Runs
 from kleiber.studies.table import Book, Table
@@ -46,16 +46,6 @@ LADDER: dict[str, Any] = {
     },
     "scales": {"D": 32, "L": 1, "tokens": list(TOKENS)},
 }
-
-
-class LadderTrainer(Protocol):
-    """What trains rungs: :func:`train_ladder`, or one that shows it on a screen."""
-
-    def __call__(
-        self, rungs: Sequence[Rung], out: Path, *, jobs: int | None = None
-    ) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
-        """Return the finished runs, and why others failed by their names."""
-        ...
 
 
 def rungs_of(language: str) -> tuple[Rung, ...]:

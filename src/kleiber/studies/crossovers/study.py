@@ -8,12 +8,11 @@ from typing import Any
 
 from kleiber.errors import InputError
 from kleiber.judging.compare.comparison import Comparison
-from kleiber.launching.ladder import train_ladder
+from kleiber.launching.ladder import LadderTrainer, train_ladder
 from kleiber.recipes import Rung
 from kleiber.studies.crossovers.cases import FRESH, POOL, Case, Cases
 from kleiber.studies.crossovers.measured import Row, foretold, judged, rungs
 from kleiber.studies.crossovers.resampled import Resampled, resample
-from kleiber.studies.paradigms.study import LadderTrainer
 from kleiber.studies.table import Book, Table
 from kleiber.training.folder import RunFolder
 

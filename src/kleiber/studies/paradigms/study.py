@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kleiber.errors import InputError
-from kleiber.launching.ladder import train_ladder
-from kleiber.recipes import Rung
+from kleiber.launching.ladder import LadderTrainer, train_ladder
 from kleiber.studies.paradigms.claims import NOTHING, UNSTABLE, Claim, judge
 from kleiber.studies.paradigms.grids import GRIDS, Grid, base
 from kleiber.studies.paradigms.settings import Setting, row, settings
 from kleiber.studies.table import Book, Table
 
 COMMAND = "kleiber study paradigms --out results"
-
-
-class LadderTrainer(Protocol):
-    """What trains rungs: :func:`train_ladder`, or one that shows it on a screen."""
-
-    def __call__(
-        self, rungs: Sequence[Rung], out: Path, *, jobs: int | None = None
-    ) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
-        """Return the finished runs, and why others failed by their names."""
-        ...
 
 
 def run(

@@ -12,8 +12,9 @@ from scipy.optimize import brentq, curve_fit
 
 from kleiber.judging.compare.ladders import ladders_of
 from kleiber.studies import compare_marin, crossover_detector
-from kleiber.studies.crossover.rules import Said, rank, separate, straight
-from kleiber.studies.crossover.truths import (
+from kleiber.studies.crossover_detector import Trial, row_of
+from kleiber.studies.detector.rules import Said, rank, separate, straight
+from kleiber.studies.detector.truths import (
     NOISE,
     TARGET,
     TERM,
@@ -25,7 +26,6 @@ from kleiber.studies.crossover.truths import (
     ladder,
     truth_of,
 )
-from kleiber.studies.crossover_detector import Trial, row_of
 
 PLACES = np.logspace(0.0, np.log10(TARGET), 20_001)
 
