@@ -23,7 +23,7 @@ from kleiber.training.folder import RunFolder
 from kleiber.training.memory import PROCESS
 from kleiber.training.rung import model_of
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 from tiny_text import Counting
 
 WORKER = "tiny_text"
@@ -350,8 +350,9 @@ def test_a_text_of_another_length_is_refused(tmp_path: Path) -> None:
         list(run([rung], [RunFolder(tmp_path / rung.name)], Short))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_device_that_is_not_there_is_said_before_anything(tmp_path: Path) -> None:
+    if pytest.importorskip("torch").cuda.is_available():
+        pytest.skip("there is a GPU here")
     with pytest.raises(InputError, match="asks for an NVIDIA GPU"):
         train_ladder(rungs({"D": 8}), tmp_path / "out", device="cuda", worker=WORKER)
     with pytest.raises(UsageError, match="There is no device 'gpu'"):
