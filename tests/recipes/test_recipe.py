@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,17 @@ def test_files(tmp_path: Path) -> None:
         path.write_text(torn, encoding="utf-8")
         with pytest.raises(InputError, match="is no TOML"):
             ladder(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"changes": {"qk_norm": "yes"}}, "is a text, and a formula of numbers is expected. Write"),
+        ({"seeds": 1.5}, "seeds in 'l.toml' comes to 1.5; a whole number of 1 or more"),
+        ({"scales": {"D": [16], "Q": [2]}}, "There is no setting Q in a scale of 'l.toml'"),
+    ],
+)
+def test_what_a_ladder_says_wrong_is_said_of_the_ladder(content: dict[str, Any], said: str) -> None:
+    whole = {"recipe": "nanodo-mini", "scales": {"D": [16]}, **content}
+    with pytest.raises(InputError, match=re.escape(said)):
+        Ladder.of(whole, name="l", source="'l.toml'")

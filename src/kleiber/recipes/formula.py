@@ -195,6 +195,11 @@ def _refuse(formula: Formula, what: str) -> NoReturn:
 
 
 def _refuse_name(formula: Formula, name: str, known: Mapping[str, str]) -> NoReturn:
+    if name.lower() in ("yes", "no", "on", "off", "true", "false"):
+        raise InputError(
+            f"{formula} is a text, and a formula of numbers is expected.",
+            remedy=f"Write {formula.field} = true or false, without quotes.",
+        )
     raise InputError(
         f"{formula} has an unknown name, {name}.",
         remedy=f"The names are {listed(known)}; others go under [constants].",

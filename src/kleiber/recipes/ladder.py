@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from kleiber.errors import InputError
-from kleiber.recipes.recipe import Recipe, plain_scale, read_toml, recipe
+from kleiber.recipes.recipe import Recipe, checked_scale, plain_scale, read_toml, recipe
 from kleiber.recipes.rung import LARGEST, Rung, is_finite, shown
 
 KNOWN = ("about", "name", "recipe", "changes", "seeds", "scales", "rung")
@@ -72,7 +72,7 @@ class Ladder:
         rungs = [
             used.rung(own, seed=seed)
             for scale in scales
-            for own in [{key: value for key, value in scale.items() if key != "seeds"}]
+            for own in [checked_scale({k: v for k, v in scale.items() if k != "seeds"}, source)]
             for seed in _seeds(scale.get("seeds", seeds), used, own, source)
         ]
         return cls(name, _ordered(rungs, source), used, str(content.get("about", "")))
@@ -181,7 +181,7 @@ def _seeds(given: Any, used: Recipe, scale: Mapping[str, Any], source: str) -> S
     count = used.number(given, scale, field="seeds")
     if count != int(count) or not 1 <= count <= MOST:
         raise InputError(
-            f"seeds in {source} comes to {count:g}; 1 or more is expected.",
+            f"seeds in {source} comes to {count:g}; a whole number of 1 or more is expected.",
             remedy='Write seeds = 3, or seeds = "3 if D <= 48 else 1".',
         )
     return range(int(count))

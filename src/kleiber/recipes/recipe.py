@@ -95,8 +95,7 @@ class Recipe:
         A rung is named after the recipe, its width, its layers, what else the scale sets, and its
         seed, so that no other rung changes its name.
         """
-        plain = plain_scale(scale, self.source)
-        _check_settings(plain, f"a scale of {self.source}", "A scale")
+        plain = checked_scale(scale, self.source)
         own = {name: value for name, value in plain.items() if name not in SAID}
         settings = _replaced(self.settings, plain)
         values = Scale(settings, self.constants, source=self.source).values()
@@ -112,8 +111,7 @@ class Recipe:
             return float(formula)  # pyright: ignore[reportArgumentType]
         known = names_of(self.constants)
         parsed = parse(formula, field=field, source=self.source, known=known)
-        plain = plain_scale(scale, self.source)
-        _check_settings(plain, f"a scale of {self.source}", "A scale")
+        plain = checked_scale(scale, self.source)
         settings = _replaced(self.settings, plain)
         numbers = Scale(settings, self.constants, source=self.source)
         return parsed.value(numbers.number, numbers.at)
@@ -160,6 +158,13 @@ def read_toml(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
         raise InputError(
             f"'{path}' is no TOML: {reason}.", remedy=f"Correct the {what}'s file."
         ) from None
+
+
+def checked_scale(scale: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return a scale by its fields' names, or raise InputError for a setting that no rung has."""
+    plain = plain_scale(scale, source)
+    _check_settings(plain, f"a scale of {source}", "A scale")
+    return plain
 
 
 def plain_scale(scale: Mapping[str, Any], source: str) -> dict[str, Any]:

@@ -178,7 +178,13 @@ def _winner(
     winner = found[0]
     losers = [column for _, some in matches for column in some if column != winner]
     if field == "params":
-        losers += [c for c in columns if normal(c) in ALIASES["params_nonembed"]]
+        own = field if winner == field else ""  # both by their own names: nothing was chosen
+        losers += [
+            column
+            for column in columns
+            if normal(column) in ALIASES["params_nonembed"]
+            and not (own and column == "params_nonembed")
+        ]
     return Choice(field, (winner,), "exact" if winner == field else "guessed", tuple(losers))
 
 
