@@ -216,6 +216,7 @@ def test_a_failed_seed_of_a_stopped_stack_is_retried_from_its_start(tmp_path: Pa
     state = folders[1].read_tensors("state.safetensors")
     state["params"] *= math.nan
     folders[1].write_tensors("state.safetensors", state)
+    folders[1].stage_tensors("state.safetensors", state)  # which a killed process may leave too
     events = run(made, folders, Counting, save_every=5)
     assert "error" in next(events)
     events.close()  # type: ignore[attr-defined]

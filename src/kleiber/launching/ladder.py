@@ -15,7 +15,7 @@ from kleiber.launching.cells import ONE_THREAD, Watch
 from kleiber.launching.local import Job, run_local
 from kleiber.launching.rungs import FAILED, PROCESS, groups, result_of
 from kleiber.recipes.rung import Rung
-from kleiber.training.folder import RunFolder
+from kleiber.training.folder import PARTIAL, RunFolder
 from kleiber.training.lock import check_free, holder
 from kleiber.training.memory import available_bytes, check_room, training_bytes
 from kleiber.training.rung import model_of, training_of
@@ -291,7 +291,8 @@ def _command(
 
 def _forget(folder: RunFolder) -> None:
     """Take away what a failed run came to, so that it is trained from its start."""
-    for name in (FAILED, STATE, "points.jsonl", "weights.safetensors", "done"):
+    state = (STATE, f"{STATE}{PARTIAL}")
+    for name in (FAILED, *state, "points.jsonl", "weights.safetensors", "done"):
         (folder.path / name).unlink(missing_ok=True)
 
 
