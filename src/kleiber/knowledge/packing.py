@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 from kleiber.errors import UsageError
 from kleiber.knowledge.texts import Source
 from kleiber.training.chance import draw, permute
-
-IGNORED = -100
-"""The target where nothing is to be predicted; PyTorch's cross entropy skips it."""
+from kleiber.training.config import IGNORED
 
 SHARD = 8192
 """Texts that are laid end to end, at most."""

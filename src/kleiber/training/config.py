@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
+from kleiber.recipes.rung import DECAYED, DECAYS, GRADIENTS, SCHEDULES
 
 PRECISIONS = ("fp32", "bf16")
 MLPS = ("standard", "gated", "none", "experts")
@@ -20,10 +21,7 @@ ACTIVATIONS = ("gelu", "silu", "relu")
 NORMS = ("layer", "layer-unbiased", "rms")
 EPS = 1e-5  # of all norms, so that architectures differ in what they say they do
 NEEDED = {"layers", "width", "heads", "vocab", "context"}
-SCHEDULES = ("cosine", "linear", "constant", "wsd")
-DECAYS = ("coupled", "independent", "l2")
-DECAYED = ("matrices", "all")
-GRADIENTS = ("plain", "rms")
+IGNORED = -100  # the target where nothing is to be predicted; PyTorch's cross entropy skips it
 LATER = (  # fields of a shape that the first runs' folders do not name
     *("mlp", "activation", "norm", "biases", "tied", "kv_heads"),
     *("experts", "top_k", "capacity", "test_capacity", "balance"),

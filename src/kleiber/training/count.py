@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from kleiber.recipes.scale import NORM_VECTORS
 from kleiber.training.config import ModelConfig
-
-NORM_VECTORS = {"layer": 2, "layer-unbiased": 1, "rms": 1}  # a weight, and a bias or none
 
 
 def count_params(config: ModelConfig) -> dict[str, int]:

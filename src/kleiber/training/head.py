@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-IGNORED = -100  # a target that is not asked for
+from kleiber.training.config import IGNORED
+
 PIECE = 1 << 20  # logits at a time
 LARGE = 1 << 22  # logits from which pieces pay
 

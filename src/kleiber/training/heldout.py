@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kleiber.training.config import IGNORED
 from kleiber.training.model import GPT
-
-IGNORED = -100  # the target where nothing is to be predicted
 
 
 @torch.no_grad()

@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError, UsageError
+from kleiber.training.config import IGNORED
 from kleiber.training.text.order import Order
 from kleiber.training.text.shards import Shards
-
-IGNORED = -100
-"""The target where nothing is to be predicted."""
 
 BLOCK, BLOCKS = 2048, 32
 """Targets of a block of held-out text, and how many blocks are asked for at most."""
