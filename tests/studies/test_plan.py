@@ -7,7 +7,7 @@ import pytest
 
 from kleiber.fitting.prior import WEAK
 from kleiber.planning.design import Belief, Criterion, ModelError
-from kleiber.studies.plan import (
+from kleiber.studies.plan_simulated import (
     BUDGET,
     TARGET,
     Field,
