@@ -87,7 +87,7 @@ def test_the_book_says_each_case_before_and_after() -> None:
     assert "qk-off-D64-L4-s0" in first.claims[-1]
     assert c2.rows[0]["A - B"] < 0 < c2.rows[-1]["A - B"]
     assert first.rows[1]["inside"] and first.rows[1]["kind"] == "observed"
-    assert c1.rows[-1]["seeds"] == 1 and np.isnan(c1.rows[-1]["lower"])
+    assert c1.rows[-1]["seeds"] == 3 and np.isfinite(c1.rows[-1]["lower"])
     for row in c1.rows:  # arms of the same FLOPs
         assert row["A - B at equal FLOPs"] == pytest.approx(row["A - B"], abs=1e-12)
     assert np.isnan(c3.rows[0]["A - B at equal FLOPs"])  # B's smallest rung costs more
@@ -116,6 +116,10 @@ def test_the_gpu_has_the_same_cases_on_wider_models() -> None:
     for case, small in zip(gpu, CPU, strict=True):
         assert [one.name for one in case.recipes()] == [one.name for one in small.recipes()]
         assert min(case.sizes) >= max(small.sizes)
+    assert [(r.width, r.seed) for r in gpu.c1.rungs() if r.width >= 256][:4] == [
+        *((256, 0), (256, 1), (256, 2)),
+        (320, 0),
+    ]
     assert all(rung.head_size == 64 for rung in gpu.rungs())
     seconds = [
         exact_flops(model_of(rung)) * rung.shown_tokens / 2e14 for rung in gpu.rungs()

@@ -174,7 +174,7 @@ def _found(pages: Sequence[Page], failed: Sequence[str], again: Resampled, cases
         ],
         notes=(
             "A - B in nats a byte on held-out text, paired by seed, with a t interval at 90 % "
-            "where a rung has three seeds; the largest rungs of C1 and C3 have one. FLOPs are "
+            "where a rung has more than one seed. FLOPs are "
             "exact, attention and head with them; arms of C3 differ in FLOPs at one width, so that "
             "A - B of a width favours B: at equal FLOPs B is read at A's compute, between B's own "
             "widths. Foretold: the difference at A's largest compute from the rungs below, with "
