@@ -28,6 +28,7 @@ batch = 8
 steps = 20
 lr = "0.1/sqrt(D)"
 eps = 1e-8
+text = "markov:8:1:0"
 [[rung]]
 D = 8
 L = 1
@@ -279,3 +280,21 @@ def test_status_says_which_rung_leaves_the_others_before_it_ends(call, tmp_path:
     assert "six-D64-L1-s0 of six has not ended and leaves the other rungs' curve from 50%" in odd
     (told,) = call("ladder", "status", str(tmp_path), "--json").json["leaving"]
     assert told["run"] == "six-D64-L1-s0" and told["heading"] > 1.7
+
+
+def test_a_text_that_cannot_be_opened_is_said_before_anything_starts(call, file: str) -> None:
+    whole = Path(file).read_text()
+    for line, said in (
+        ('text = "no/such.txt"', "There is no text 'no/such.txt'"),
+        ('text = "stdlib"\ntokenizer = "bytse"', "There is no tokenizer 'bytse'"),
+        ('text = "stdlib"', "has 257 different tokens, and the recipe's vocab is 8"),
+    ):
+        Path(file).write_text(whole.replace('text = "markov:8:1:0"', line))
+        shown = call("ladder", "show", file)
+        assert shown.code == 0
+        (told,) = [row for row in shown.out.splitlines() if row.startswith("  refused")]
+        assert said in told  # once, and not for every rung
+        done = call("ladder", "run", file, "-o", "out", "--json")
+        assert done.code == 1 and done.json["runs"] == []
+        assert len(done.json["failed"]) == 3
+        assert all(said in one["message"] for one in done.json["failed"])

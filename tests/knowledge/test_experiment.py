@@ -6,6 +6,9 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from kleiber.errors import InputError
 from kleiber.knowledge.cell import Cell, stacks
 from kleiber.knowledge.experiment import run
 from kleiber.training import RunFolder
@@ -37,3 +40,15 @@ def test_a_stack_grown_by_two_and_stopped_between_its_ends(tmp_path: Path) -> No
         list(run([cell], [alone]))
         names = [f.path / "weights.safetensors" for f in (place, alone)]
         assert names[0].read_bytes() == names[1].read_bytes()
+
+
+def test_a_folder_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
+    begun = run([CELL], [RunFolder(tmp_path / "a")], save_every=5)
+    next(begun)
+    with pytest.raises(InputError, match=r"is being trained in .* by process"):
+        next(run([CELL], [RunFolder(tmp_path / "a")]))
+    assert isinstance(begun, Generator)
+    begun.close()
+    events = list(run([CELL], [RunFolder(tmp_path / "a")]))
+    assert "result" in events[-1]
+    assert not (tmp_path / "a" / "process.json").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from kleiber.errors import InputError
@@ -16,7 +17,9 @@ from kleiber.knowledge.shares import said, useful_share
 from kleiber.knowledge.texts import Source
 from kleiber.training import GPT, RunFolder, count_params, train
 from kleiber.training.extra import check_device
+from kleiber.training.folder import PROCESS
 from kleiber.training.load import fill
+from kleiber.training.lock import held
 from kleiber.training.loop import level
 from kleiber.training.memory import check_memory
 from kleiber.training.model import initialise
@@ -75,43 +78,45 @@ def _run(
         at_once=len(cells),
         device=device,
     )
-    for cell, folder in zip(cells, folders, strict=True):
-        folder.claim(record(cell))
-    if pays(shape, trainings[0], batches[0].steps, device=device):
-        yield {"number": 0, "note": "compiling, about half a minute"}
-    began, wall = _cpu_seconds(), time.perf_counter()
-    every = max(1, 100 // glances) if glances else 0
-    readings = train(
-        shape,
-        trainings,
-        batches,
-        folders,
-        about=[about(cell, source) for cell, source in zip(cells, sources, strict=True)],
-        device=device,
-        save_every=save_every,
-    )
-    for count, reading in enumerate(readings, 1):
-        said: dict[str, Any] = {
-            "number": 0,
-            "step": reading.step,
-            "steps": reading.steps,
-            "loss": reading.losses[0],
-            "tokens_per_second": reading.tokens_per_second,
-            "seconds_left": reading.seconds_left,
+    with ExitStack() as ours:
+        for cell, folder in zip(cells, folders, strict=True):
+            folder.claim(record(cell))
+            ours.enter_context(held(folder.path / PROCESS, cell.name))
+        if pays(shape, trainings[0], batches[0].steps, device=device):
+            yield {"number": 0, "note": "compiling, about half a minute"}
+        began, wall = _cpu_seconds(), time.perf_counter()
+        every = max(1, 100 // glances) if glances else 0
+        readings = train(
+            shape,
+            trainings,
+            batches,
+            folders,
+            about=[about(cell, source) for cell, source in zip(cells, sources, strict=True)],
+            device=device,
+            save_every=save_every,
+        )
+        for count, reading in enumerate(readings, 1):
+            said: dict[str, Any] = {
+                "number": 0,
+                "step": reading.step,
+                "steps": reading.steps,
+                "loss": reading.losses[0],
+                "tokens_per_second": reading.tokens_per_second,
+                "seconds_left": reading.seconds_left,
+            }
+            if every and reading.model is not None and (count % every == 0 or count == 1):
+                said |= _glance(reading.model, sources[0])
+            yield said
+        spent = {
+            "stack": len(cells),
+            "seconds": time.perf_counter() - wall,
+            "cpu_seconds": (_cpu_seconds() - began) / len(cells),
         }
-        if every and reading.model is not None and (count % every == 0 or count == 1):
-            said |= _glance(reading.model, sources[0])
-        yield said
-    spent = {
-        "stack": len(cells),
-        "seconds": time.perf_counter() - wall,
-        "cpu_seconds": (_cpu_seconds() - began) / len(cells),
-    }
-    yield {"number": 0, "note": "measuring"}
-    for number, folder in enumerate(folders):
-        result = {**measure_folder(folder, device=device), **spent}
-        folder.write_json(RESULT, result)
-        yield {"number": number, "result": result}
+        yield {"number": 0, "note": "measuring"}
+        for number, folder in enumerate(folders):
+            result = {**measure_folder(folder, device=device), **spent}
+            folder.write_json(RESULT, result)
+            yield {"number": number, "result": result}
 
 
 def measure_folder(folder: RunFolder, *, device: str = "cpu") -> dict[str, Any]:

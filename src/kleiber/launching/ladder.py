@@ -13,9 +13,10 @@ from typing import Any, Literal, Protocol
 from kleiber.errors import InputError, KleiberError, UsageError
 from kleiber.launching.cells import ONE_THREAD, Watch
 from kleiber.launching.local import Job, run_local
-from kleiber.launching.rungs import FAILED, PROCESS, groups, result_of
+from kleiber.launching.rungs import FAILED, groups, result_of
+from kleiber.launching.text import check_words
 from kleiber.recipes.rung import Rung
-from kleiber.training.folder import PARTIAL, RunFolder
+from kleiber.training.folder import PARTIAL, PROCESS, RunFolder
 from kleiber.training.lock import check_free, holder
 from kleiber.training.memory import available_bytes, check_room, training_bytes
 from kleiber.training.rung import model_of, training_of
@@ -25,6 +26,7 @@ SMALLER = (
     "--jobs."
 )
 STATE = "state.safetensors"
+WORKER = "kleiber.launching.worker"
 States = Literal["done", "running", "stopped", "failed", "missing"]
 Error = dict[str, str]
 
@@ -111,7 +113,7 @@ def train_ladder(
     micro_batches: int = 1,
     retry: bool = False,
     watch: Watch | None = None,
-    worker: str = "kleiber.launching.worker",
+    worker: str = WORKER,
 ) -> tuple[list[dict[str, Any]], dict[str, Error]]:
     """Train every rung in a folder of its own; return results, and by name why others failed.
 
@@ -135,7 +137,7 @@ def train_ladder(
         check_device(device)
     results, errors, todo = _looked_at(rungs, out, retry=retry)
     stacks = [[i for i in g if i in todo] for g in groups(rungs) if todo & set(g)]
-    stacks, refused = _possible(rungs, stacks, device, micro_batches)
+    stacks, refused = _possible(rungs, stacks, device, micro_batches, ours=worker == WORKER)
     errors |= refused
     if stacks:
         require()
@@ -234,15 +236,25 @@ def stack_bytes(rungs: Sequence[Rung], micro_batches: int = 1) -> float:
 
 
 def _possible(
-    rungs: Sequence[Rung], stacks: Sequence[list[int]], device: str, micro_batches: int
+    rungs: Sequence[Rung],
+    stacks: Sequence[list[int]],
+    device: str,
+    micro_batches: int,
+    *,
+    ours: bool,
 ) -> tuple[list[list[int]], dict[str, Error]]:
-    """Return the stacks that can be trained here, and why others cannot."""
+    """Return the stacks that can be trained here, and why others cannot.
+
+    Only of a worker of ours is it known what text it opens.
+    """
     kept: list[list[int]] = []
     errors: dict[str, Error] = {}
     for stack in stacks:
         names = ", ".join(rungs[i].name for i in stack)
         try:
             training_of(rungs[stack[0]], micro_batches=micro_batches)
+            if ours:
+                check_words(rungs[stack[0]])
             needed = stack_bytes([rungs[i] for i in stack], micro_batches)
             check_room(needed, f"Training {names}", device=device, remedy=SMALLER)
             _check_parts(rungs[stack[0]], micro_batches)

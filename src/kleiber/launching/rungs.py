@@ -2,7 +2,7 @@
 
 What a folder of a rung holds besides a run's (``training.folder``): ``heldout_loss`` in some
 points and in the last, which has ``seen_loss`` and ``unseen_loss`` too, of the training's own text
-and of text like it that was not shown; ``failed.json`` where the loss was no number, with why;
+and of text like it that was not shown; ``failed.json`` where the loss was no number, with why.
 ``process.json`` while a process trains it, which that process holds a lock on.
 """
 
@@ -21,7 +21,7 @@ from kleiber.errors import InputError
 from kleiber.recipes.rung import Rung
 from kleiber.training.config import Batches, TrainConfig
 from kleiber.training.count import exact_flops
-from kleiber.training.folder import RunFolder
+from kleiber.training.folder import PROCESS, RunFolder
 from kleiber.training.lock import held
 from kleiber.training.record import record_of
 from kleiber.training.rung import model_of, training_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kleiber.training.loop import Look
     from kleiber.training.model import GPT
 
-FAILED, PROCESS = "failed.json", "process.json"
+FAILED = "failed.json"
 HELDOUT = 10  # readings from one look at the held-out loss to the next; the last is always taken
 SEEN = 65_536  # tokens of the training's own text that the finished model is asked for
 MOST = 16  # rungs of a stack: what a process is told, and its memory, stay small
@@ -231,6 +231,8 @@ def seen(text: Text) -> Iterator[Pair]:
 
 def _opened(rung: Rung, opener: Opener) -> Text:
     """Return a rung's text, or raise InputError where it is another's than the rung counts on."""
+    from kleiber.training.text.opening import check_vocab
+
     text = opener(rung)
     for what, found, expected in (
         ("steps", text.steps, rung.steps),
@@ -242,12 +244,7 @@ def _opened(rung: Rung, opener: Opener) -> Text:
                 f"{expected:,}.",
                 remedy="Name a longer text, or fewer tokens or more epochs in the recipe.",
             )
-    if text.vocab > rung.vocab:
-        raise InputError(
-            f"The text '{rung.text}' in '{rung.tokenizer}' has {text.vocab:,} different tokens, "
-            f"and the recipe's vocab is {rung.vocab:,}.",
-            remedy=f"Set vocab = {text.vocab} in the recipe or under [changes].",
-        )
+    check_vocab(rung, text.vocab)
     return text
 
 

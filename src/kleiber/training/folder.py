@@ -5,6 +5,7 @@
 ``points.jsonl``    one reading a line: step, tokens, loss, lr, seconds
 ``state.safetensors``  a checkpoint, there until the run ends
 ``weights.safetensors``  the trained parameters
+``process.json``    who trains it, held by a lock as long as that goes on
 ``done``            put there last, by a rename: a folder without it is an unfinished run
 ==================  ========================================================================
 
@@ -32,6 +33,7 @@ ANEW = {  # what to do about a file that cannot be read
     "state.safetensors": "Remove that file to train the run from its start.",
     "weights.safetensors": "Train the run again in a new folder.",
 }
+PROCESS = "process.json"
 PARTS = "train.micro_batches"  # how a batch is read: no part of what a run is, but for experts
 PARTIAL = ".partial"  # after the name of a file that is being written
 MADE_AGAIN = "Remove that file and start the same command again: it is made anew from the weights."

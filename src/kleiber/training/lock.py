@@ -127,5 +127,5 @@ def _refused(path: Path, what: str, said: dict[str, Any]) -> InputError:
     ended = "" if said.get("locked") else f" If it no longer runs, remove '{path}'."
     return InputError(
         f"{what} is being trained in '{path.parent}' by {who}; nothing was changed.",
-        remedy=f"Wait for it; kleiber ladder status says how far it is.{ended}",
+        remedy=f"Wait for it; its points.jsonl says how far it is.{ended}",
     )

@@ -11,12 +11,13 @@ from cyclopts import Parameter
 
 from kleiber.cli.output import command, print_json, say
 from kleiber.cli.pricing import Pricing
-from kleiber.errors import UsageError
+from kleiber.errors import KleiberError, UsageError
 
 if TYPE_CHECKING:
     from kleiber.launching.expect import Expected, Throughput
     from kleiber.planning.cost import Cost
     from kleiber.recipes.ladder import Ladder
+    from kleiber.recipes.rung import Rung
 
 SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
 
@@ -53,6 +54,7 @@ def show(
     speed = known(throughput, made.rungs)
     rows = [expected(rung, speed) for rung in made.rungs]
     cost = Cost(sum(row.flops for row in rows), (pricing or Pricing()).prices() or prices())
+    refused = _refused(made.rungs)
     if out:
         say(f"wrote {_write(out, rows)}")
     if json:
@@ -70,11 +72,14 @@ def show(
                 "seconds": sum(row.seconds for row in rows),
                 "throughput": speed.sentence(),
                 "cost": cost.to_dict(),
+                "refused": refused,
                 "command": command(),
             }
         )
     else:
         print(text(made, rows, speed, cost))
+        for said in refused:
+            print(f"  refused   {said}")
         print(f"  again     {command()}")
 
 
@@ -114,6 +119,19 @@ def text(made: Ladder, rows: Sequence[Expected], speed: Throughput, cost: Cost) 
     if made.recipe.chosen:
         lines.append(f"  chosen    {', '.join(made.recipe.chosen)}: not published, see the recipe")
     return "\n".join(lines)
+
+
+def _refused(rungs: Sequence[Rung]) -> list[str]:
+    """Return what of the rungs' texts and tokenizers no training opens here, each thing once."""
+    from kleiber.launching.text import check_words
+
+    found: dict[str, None] = {}
+    for rung in rungs:
+        try:
+            check_words(rung)
+        except KleiberError as error:
+            found[str(error)] = None
+    return list(found)
 
 
 def size(amount: float) -> str:

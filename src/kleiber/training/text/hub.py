@@ -25,8 +25,8 @@ AMOUNT = 200 * 10**6
 """Bytes of text that are taken where a name does not say."""
 
 
-def of_hub(name: str) -> Corpus:
-    """Return the corpus of a data set on the hub, from the cache where it was streamed before."""
+def asked(name: str) -> tuple[str, str | None, int]:
+    """Return the data set, the config and the bytes of a name; UsageError where it says none."""
     found = FORM.fullmatch(NAMES.get(name, name))
     try:
         amount = round(float(found[3]) * UNITS[found[4]]) if found and found[3] else AMOUNT
@@ -38,10 +38,16 @@ def of_hub(name: str) -> Corpus:
             remedy="Write it such as hf:allenai/c4:en@500MB; the config and the amount may be "
             "left out.",
         )
-    place = cache.root() / f"hub-{cache.name_of(found[1], found[2], amount)}"
-    folder = cache.made_once(place, lambda path: _stream(path, name, found[1], found[2], amount))
+    return found[1], found[2], amount
+
+
+def of_hub(name: str) -> Corpus:
+    """Return the corpus of a data set on the hub, from the cache where it was streamed before."""
+    dataset, config, amount = asked(name)
+    place = cache.root() / f"hub-{cache.name_of(dataset, config, amount)}"
+    folder = cache.made_once(place, lambda path: _stream(path, name, dataset, config, amount))
     file = folder / "documents.jsonl"
-    return of_files(name, [(file.name, file)], dataset=found[1], config=found[2])
+    return of_files(name, [(file.name, file)], dataset=dataset, config=config)
 
 
 def _stream(folder: Path, name: str, dataset: str, config: str | None, amount: int) -> None:

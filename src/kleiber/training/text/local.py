@@ -81,6 +81,7 @@ def of_path(name: str) -> Corpus:
 
     A corpus is called by the path as it was given; its checksum does not depend on where it lies.
     """
+    check_path(name)
     path = Path(name).expanduser()
     if path.is_dir():
         files = sorted(
@@ -94,10 +95,14 @@ def of_path(name: str) -> Corpus:
                 remedy="Name another folder, or one file, which may be called anything.",
             )
         return of_files(name, files)
-    if not path.exists():
+    return of_files(name, [(path.suffix if path.suffix == ".jsonl" else "", path)])
+
+
+def check_path(name: str) -> None:
+    """Raise InputError where there is no file or folder of a text's name."""
+    if not Path(name).expanduser().exists():
         raise InputError(
             f"There is no text '{name}': no file or folder of this name in '{Path.cwd()}'.",
             remedy="Name a file, a folder, stdlib, gcide, c4, hf:OWNER/NAME, or a language such as "
             "markov:64:2:0.",
         )
-    return of_files(name, [(path.suffix if path.suffix == ".jsonl" else "", path)])

@@ -6,17 +6,20 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from kleiber.errors import UsageError
+from kleiber.errors import InputError, UsageError
 from kleiber.recipes.rung import Rung
 from kleiber.training.text.corpus import Corpus
-from kleiber.training.text.hub import NAMES, of_hub
+from kleiber.training.text.hub import NAMES, asked, of_hub
 from kleiber.training.text.languages import is_language, language_of
 from kleiber.training.text.languages.endless import Endless
-from kleiber.training.text.local import gcide, of_path, stdlib
+from kleiber.training.text.local import check_path, gcide, of_path, stdlib
 from kleiber.training.text.order import Order
 from kleiber.training.text.shards import Shards, shards_of
-from kleiber.training.text.tokenizer import tokenizer_of
+from kleiber.training.text.tokenizer import rows_of, tokenizer_of
 from kleiber.training.text.windows import Windows, available, blocks, check_enough
+
+HERE = {"stdlib": stdlib, "gcide": gcide}
+"""Texts of this machine, by their names."""
 
 
 def open_text(rung: Rung) -> Windows | Endless:
@@ -39,6 +42,35 @@ def open_text(rung: Rung) -> Windows | Endless:
     return Windows(shards, order, rung.context, rung.batch, about)
 
 
+def check_words(rung: Rung) -> None:
+    """Raise where the three words mean nothing here; nothing is read but their names.
+
+    So a ladder is refused before anything starts, for what can be known without opening a text.
+    """
+    if is_language(rung.text):
+        _check_no_tokenizer(rung)
+        rows = language_of(rung.text).vocab
+    else:
+        if rung.text.startswith("hf:") or rung.text in NAMES:
+            asked(rung.text)
+        elif rung.text not in HERE:
+            check_path(rung.text)
+        tokenizer_of(rung.tokenizer)
+        rows = rows_of(rung.tokenizer)
+    if rows is not None:
+        check_vocab(rung, rows)
+
+
+def check_vocab(rung: Rung, rows: int) -> None:
+    """Raise InputError where a text has more different tokens than a rung has rows."""
+    if rows > rung.vocab:
+        raise InputError(
+            f"The text '{rung.text}' in '{rung.tokenizer}' has {rows:,} different tokens, and the "
+            f"recipe's vocab is {rung.vocab:,}.",
+            remedy=f"Set vocab = {rows} in the recipe or under [changes].",
+        )
+
+
 def _check_no_tokenizer(rung: Rung) -> None:
     if rung.tokenizer not in ("bytes", "none"):  # bytes: what a recipe has that says nothing
         raise UsageError(
@@ -50,10 +82,8 @@ def _check_no_tokenizer(rung: Rung) -> None:
 
 def corpus_of(name: str) -> Corpus:
     """Return a corpus by its name: stdlib, gcide, c4, hf:..., or the path of a file or a folder."""
-    if name == "stdlib":
-        return stdlib()
-    if name == "gcide":
-        return gcide()
+    if name in HERE:
+        return HERE[name]()
     if name.startswith("hf:") or name in NAMES:
         return of_hub(name)
     return of_path(name)

@@ -128,6 +128,14 @@ def tokenizer_of(name: str) -> Named:
     )
 
 
+def rows_of(name: str) -> int | None:
+    """Return the rows that a tokenizer's name alone tells of; None where its file does."""
+    if name == "bytes":
+        return BYTES + 1
+    kind, _, rest = name.partition(":")
+    return _rows(name, rest) if kind == "bpe" else None
+
+
 def _rows(name: str, rest: str) -> int:
     """Return the rows that ``bpe:N`` asks for."""
     if not (rest.isdecimal() and int(rest) > BYTES + 1):
