@@ -68,6 +68,7 @@ COMPARE_TITLES: dict[str, str] = {
     "R015": "few rungs or a short span",
     "R016": "no difference at any rung",
     "R017": "the smallest rung decides",
+    "R018": "a validation set named once",
 }
 
 

@@ -398,3 +398,11 @@ def test_three_rungs_give_no_verdict_above_them(recipe) -> None:
     assert found.backtest.rows == () and found.chances.a > 0.9
     assert found.verdict == "undecided" and "too few for a back-test" in found.why
     assert compare(*few, target_flops=1e18).verdict == "A"
+
+
+def test_a_validation_set_that_one_table_names_is_said(recipe) -> None:
+    known, other = recipe(A, seed=1, validation_set="c4"), recipe(B, seed=2)
+    (text,) = said(compare(known, other, target_flops=AT), "R018")
+    assert "is measured on c4, and the other table does not say" in text
+    for pair in ((known, recipe(B, seed=2, validation_set="c4")), (recipe(A, seed=1), other)):
+        assert said(compare(*pair, target_flops=AT), "R018") == []

@@ -11,7 +11,7 @@ from kleiber.judging.compare import collapse, health
 from kleiber.judging.compare.backtest import Card
 from kleiber.judging.compare.common import NEAR
 from kleiber.judging.compare.ladders import Ladders
-from kleiber.judging.compare.rungs import Arm, cut_short, matched
+from kleiber.judging.compare.rungs import Arm, cut_short, matched, validation_sets
 from kleiber.judging.compare.verdict import SUPPORTED, Range
 from kleiber.judging.finding import Finding, issue, tip
 from kleiber.runs.notes import Note, counted, listing
@@ -49,8 +49,17 @@ def cautions(facts: Facts) -> tuple[Finding, ...]:
 
 
 def _of_tables(facts: Facts) -> Iterator[Finding]:
-    """R001, R008, R009, R014: what the tables hold."""
+    """R001, R008, R009, R014, R018: what the tables hold."""
     first, second = facts.arms
+    named = {arm.name: validation_sets(arm.table) for arm in facts.arms}
+    if sum(map(bool, named.values())) == 1:
+        (known,) = (f"{name} is measured on {sets[0]}" for name, sets in named.items() if sets)
+        yield tip(
+            "R018",
+            f"{known}, and the other table does not say on what: on another set a difference of a "
+            "few thousandths of a nat says nothing.",
+            "Name it in both (--columns validation_set=NAME).",
+        )
     if first.convention == "6ND":
         yield tip(
             "R001",

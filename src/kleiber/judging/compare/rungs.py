@@ -150,7 +150,7 @@ def _same_loss(tables: list[Runs]) -> None:
             "thousandths of a nat is lost where the two were not measured alike.",
             remedy="Measure both in one unit, and say it with --unit.",
         )
-    sets = [_validation(table) for table in tables]
+    sets = [validation_sets(table) for table in tables]
     if sets[0] and sets[1] and sets[0] != sets[1]:
         raise UnitError(
             f"A's losses are on {listing(sets[0])} and B's on {listing(sets[1])}: losses on two "
@@ -159,7 +159,7 @@ def _same_loss(tables: list[Runs]) -> None:
         )
 
 
-def _validation(table: Runs) -> tuple[str, ...]:
+def validation_sets(table: Runs) -> tuple[str, ...]:
     """Return the validation sets that a table names."""
     if "validation_set" not in table.frame.columns:
         return ()
@@ -168,9 +168,10 @@ def _validation(table: Runs) -> tuple[str, ...]:
 
 def arm_of(name: str, table: Runs, *, measured: bool) -> Arm:
     """Return a recipe's rungs; compute is the table's, or 6 x params x tokens."""
-    if len(_validation(table)) > 1:
+    held_out = validation_sets(table)
+    if len(held_out) > 1:
         raise UnitError(
-            f"The losses of {name} are on several validation sets ({listing(_validation(table))}).",
+            f"The losses of {name} are on several validation sets ({listing(held_out)}).",
             remedy="Keep the rows of one with --where valset=NAME.",
         )
     finals = table.frame.filter(pl.col("final"))
