@@ -298,3 +298,14 @@ def test_a_text_that_cannot_be_opened_is_said_before_anything_starts(call, file:
         assert done.code == 1 and done.json["runs"] == []
         assert len(done.json["failed"]) == 3
         assert all(said in one["message"] for one in done.json["failed"])
+
+
+def test_show_says_what_parts_of_a_batch_save(call, file: str) -> None:
+    large = Path(file).read_text().replace("batch = 8", "batch = 8192")
+    Path(file).write_text(large)
+    whole, parts = (
+        [row["memory_bytes"] for row in call("ladder", "show", file, *more, "--json").json["rungs"]]
+        for more in ((), ("--micro-batches", "8"))
+    )
+    assert all(part < 0.9 * one for part, one in zip(parts, whole, strict=True))
+    assert call("ladder", "show", file, "--micro-batches", "0").code == 1

@@ -92,17 +92,17 @@ class Expected:
         }
 
 
-def expected(rung: Rung, speed: Throughput) -> Expected:
+def expected(rung: Rung, speed: Throughput, *, micro_batches: int = 1) -> Expected:
     """Return what a rung will take; raises InputError for what cannot be built or trained."""
     shape = model_of(rung)
-    training_of(rung)
+    training_of(rung, micro_batches=micro_batches)
     return Expected(
         rung=rung,
         params=count_params(shape)["total"],
         params_body=body_params(shape),
         flops=exact_flops(shape) * rung.shown_tokens,
         flops_6nd=6.0 * body_params(shape) * rung.shown_tokens,
-        memory=stack_bytes([rung]),
+        memory=stack_bytes([rung], micro_batches),
         seconds=speed.seconds(rung),
     )
 

@@ -27,6 +27,7 @@ def show(
     /,
     *,
     throughput: str | None = None,
+    micro_batches: int = 1,
     out: Annotated[str | None, Parameter(name=("--out", "-o"))] = None,
     pricing: Pricing | None = None,
     json: bool = False,
@@ -40,6 +41,8 @@ def show(
     throughput
         GFLOP/s of a training process, or the word here to measure on this machine [default: 20
         and 2 ms a step, marked as assumed].
+    micro_batches
+        Parts that a step takes its batch in, so that it needs less memory.
     out
         Write the rungs as JSON lines.
     json
@@ -52,7 +55,7 @@ def show(
 
     made = ladder(file)
     speed = known(throughput, made.rungs)
-    rows = [expected(rung, speed) for rung in made.rungs]
+    rows = [expected(rung, speed, micro_batches=micro_batches) for rung in made.rungs]
     cost = Cost(sum(row.flops for row in rows), (pricing or Pricing()).prices() or prices())
     refused = _refused(made.rungs)
     if out:
