@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import polars as pl
 import pytest
 
 from kleiber.judging import compare as verb
@@ -80,3 +81,21 @@ def test_one_recipe_twice_has_no_winner_and_hardly_a_crossing(recipe) -> None:
     assert all(one.verdict in ("tie", "undecided") for one in found)
     assert sum(one.crossover.kind != "none" for one in found) <= 1  # by a test at .05
     assert sum("R016" in {each.code for each in one.findings} for one in found) >= 4
+
+
+def test_a_swap_that_rungs_show_is_observed_though_no_curve_follows_it(recipe) -> None:
+    """One recipe turns unstable at its largest rung: seeds say so, smooth curves do not."""
+    table, other = (
+        recipe((1.7, 2.3, 0.15), seed=1, noise=0.01),
+        recipe((1.7, 2.35, 0.15), seed=2, noise=0.01),
+    )
+    top = pl.col("flops") > 0.9 * pl.col("flops").max()
+    hurt = table.to_native().with_columns(
+        loss=pl.col("loss") + pl.when(top).then(0.3).otherwise(0.0)
+    )
+    found = compare(hurt, other, target_flops=1e18).crossover
+    assert (found.kind, found.said) == ("observed", "they cross")
+    low, high = found.bracket or (0.0, 0.0)
+    assert low < high == pytest.approx(1e18)
+    whole = compare(table, other, target_flops=1e18).crossover
+    assert whole.kind == "none" and whole.bracket is None

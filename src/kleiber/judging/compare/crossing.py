@@ -27,10 +27,10 @@ class Crossover:
     """P(the recipes swap order between the smallest rung and the target), and where (FLOPs).
 
     The interval is given that they cross; NaN where hardly a replicate does. ``kind`` is
-    "observed" where rungs on both sides have opposite signs beyond chance, "none" where a
-    crossing is less likely than not or no rung tells the recipes apart. ``said`` keeps "they do
-    not cross" apart from "cannot tell". ``bracket`` holds the rungs on either side of an observed
-    one.
+    "observed" where rungs on both sides have opposite signs beyond the noise of seeds, "none"
+    where a crossing is less likely than not or no rung tells the recipes apart. ``said`` keeps
+    "they do not cross" apart from "cannot tell". ``bracket`` holds the rungs on either side of an
+    observed one, which ``probability``, of the curves, need not follow.
     """
 
     probability: float
@@ -62,10 +62,10 @@ def crossover(draws: Draws, target: float, level: float = LEVEL) -> Crossover:
         if swapped.sum() >= LEAST_DRAWS
         else (np.nan, np.nan, np.nan)
     )
-    kind: Kind = "none"
     told = differ(data)
-    if share > CALLED and told:
-        kind = "observed" if seen is not None else "extrapolated"
+    kind: Kind = "extrapolated" if share > CALLED and told else "none"
+    if seen is not None and told:  # whatever the curves, which may fit neither side
+        kind = "observed"
     return Crossover(
         probability=share,
         lower=float(low),
@@ -74,7 +74,7 @@ def crossover(draws: Draws, target: float, level: float = LEVEL) -> Crossover:
         kind=kind,
         said=(
             "they cross"
-            if share >= SURE and told
+            if (share >= SURE or seen is not None) and told
             else "they do not cross"
             if share <= 1.0 - SURE
             else "cannot tell"

@@ -158,13 +158,24 @@ class Ladders:
         )
 
     def differences(self) -> tuple[Array, Array, Array]:
-        """Return compute, mean difference A - B and its standard error where both are known."""
+        """Return compute, mean difference A - B and its standard error where both are known.
+
+        The error is what another set of seeds at these rungs would change; see
+        :meth:`of_differences`.
+        """
         found = self.common
         return found.flops, found.weights @ self.mean, np.sqrt(np.diag(self.of_differences()))
 
     def of_differences(self) -> Array:
-        """Return the covariance (k, k) of the differences."""
-        return self.common.weights @ self.covariance() @ self.common.weights.T
+        """Return the covariance (k, k) of the differences at these very rungs.
+
+        How far rungs lie from any smooth curve is no part of it where seeds measure the noise: a
+        rung that is odd is odd again when it is repeated, and its order of the recipes is real.
+        """
+        noise = self.covariance()
+        if self.measured:
+            noise = noise - self.of_misfit()
+        return self.common.weights @ noise @ self.common.weights.T
 
 
 def inverse(matrix: Array) -> Array:
