@@ -99,6 +99,7 @@ class Page:
             "probability": cross.probability,
             "C*": cross.median,
             "C* interval": f"{cross.lower:.3g} to {cross.upper:.3g}",
+            "between rungs": "{:.3g} and {:.3g}".format(*cross.bracket) if cross.bracket else "-",
             "verdict at 10 times": self.beyond.verdict,
         }
 
