@@ -240,7 +240,7 @@ def _of_noise(facts: Facts) -> Iterator[Finding]:
             "Name the seeds (--columns seed=NAME), and use the same for both recipes.",
         )
     if len(data.pairs) >= 3:
-        _, apart, error = data.differences()
+        _, apart, error = data.differences(repeated=True)
         if (np.abs(apart) < SIGNED * error).all():
             yield tip(
                 "R016",

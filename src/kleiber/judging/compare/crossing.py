@@ -64,7 +64,7 @@ def crossover(draws: Draws, target: float, level: float = LEVEL) -> Crossover:
     )
     told = differ(data)
     kind: Kind = "extrapolated" if share > CALLED and told else "none"
-    if seen is not None and told:  # whatever the curves, which may fit neither side
+    if seen is not None:  # whatever the curves, which may fit neither side
         kind = "observed"
     return Crossover(
         probability=share,
@@ -74,7 +74,7 @@ def crossover(draws: Draws, target: float, level: float = LEVEL) -> Crossover:
         kind=kind,
         said=(
             "they cross"
-            if (share >= SURE or seen is not None) and told
+            if seen is not None or (share >= SURE and told)
             else "they do not cross"
             if share <= 1.0 - SURE
             else "cannot tell"
@@ -116,7 +116,7 @@ def bracket(data: Ladders, target: float) -> tuple[float, float] | None:
     """
     if len(data.common) < 2:
         return None
-    flops, apart, error = data.differences()
+    flops, apart, error = data.differences(repeated=True)
     chance = np.asarray(2.0 * stdtr(data.noise_df, -np.abs(apart) / error), dtype=np.float64)
     sign = np.where(holm(chance), np.sign(apart), 0.0)
     told = np.flatnonzero(sign)

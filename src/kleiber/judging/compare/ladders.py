@@ -157,23 +157,22 @@ class Ladders:
             shared=tuple(self.shared[k] for k, _ in kept),
         )
 
-    def differences(self) -> tuple[Array, Array, Array]:
+    def differences(self, *, repeated: bool = False) -> tuple[Array, Array, Array]:
         """Return compute, mean difference A - B and its standard error where both are known.
 
-        The error is what another set of seeds at these rungs would change; see
-        :meth:`of_differences`.
+        See :meth:`of_differences` for what the error is of.
         """
-        found = self.common
-        return found.flops, found.weights @ self.mean, np.sqrt(np.diag(self.of_differences()))
+        found, covariance = self.common, self.of_differences(repeated=repeated)
+        return found.flops, found.weights @ self.mean, np.sqrt(np.diag(covariance))
 
-    def of_differences(self) -> Array:
-        """Return the covariance (k, k) of the differences at these very rungs.
+    def of_differences(self, *, repeated: bool = False) -> Array:
+        """Return the covariance (k, k) of the differences, with what rungs lie off smooth curves.
 
-        How far rungs lie from any smooth curve is no part of it where seeds measure the noise: a
-        rung that is odd is odd again when it is repeated, and its order of the recipes is real.
+        ``repeated`` leaves that out where seeds measure the noise: a rung that is odd is odd again
+        when it is trained again, and the order of the recipes there is real.
         """
         noise = self.covariance()
-        if self.measured:
+        if repeated and self.measured:
             noise = noise - self.of_misfit()
         return self.common.weights @ noise @ self.common.weights.T
 
