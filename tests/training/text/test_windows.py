@@ -30,7 +30,7 @@ def windows(
     text = np.arange(tokens, dtype=np.uint32)
     order = Order.of(size * steps, epochs, seed, available(tokens, context))
     check_enough(order, context, text="counting", rung="a rung")
-    return Windows(Shards(text, text[:50], {"vocab": tokens}), order, context, size, {})
+    return Windows(order, context, size, {}, Shards(text, text[:50], {"vocab": tokens}))
 
 
 @given(

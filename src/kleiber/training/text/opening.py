@@ -39,7 +39,7 @@ def open_text(rung: Rung) -> Windows | Endless:
     order = Order.of(shown, rung.epochs, rung.seed, there)
     check_enough(order, rung.context, text=rung.text, rung=rung.name)
     about = about_of(corpus, shards, order, rung.context)
-    return Windows(shards, order, rung.context, rung.batch, about)
+    return Windows(order, rung.context, rung.batch, about, shards)
 
 
 def check_words(rung: Rung) -> None:

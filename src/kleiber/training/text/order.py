@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,3 +73,39 @@ class Order:
         first = max(self.unique, self.available - count)
         places = np.arange(first, self.available)
         return permute(int(draw(self.seed, TEXT)), places, self.available)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the batches of a run over any text count alike."""
+
+    order: Order
+    context: int
+    size: int  # windows a step
+    about: dict[str, Any]
+
+    @property
+    def width(self) -> int:
+        """Tokens that a window predicts."""
+        return self.context
+
+    @property
+    def windows(self) -> int:
+        """Windows that the run shows."""
+        return self.order.shown
+
+    @property
+    def steps(self) -> int:
+        """Batches of the run."""
+        return self.order.shown // self.size
+
+    @property
+    def tokens(self) -> int:
+        """Targets that the run shows."""
+        return self.order.shown * self.context
+
+    def places(self, step: int) -> tuple[int, int]:
+        """Return the first place of a step and the one behind its last, or raise UsageError."""
+        if not 0 <= step < self.steps:
+            raise UsageError(f"step {step} of {self.steps} steps; they count from 0.")
+        return step * self.size, (step + 1) * self.size

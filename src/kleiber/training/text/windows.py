@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.errors import InputError, UsageError
+from kleiber.errors import InputError
 from kleiber.training.config import IGNORED
-from kleiber.training.text.order import Order
+from kleiber.training.text.order import Counted, Order
 from kleiber.training.text.shards import Shards
 
 BLOCK, BLOCKS = 2048, 32
@@ -35,49 +35,22 @@ Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(Counted):
     """The batches of one run over a text on disk."""
 
     shards: Shards = field(repr=False)
-    order: Order
-    context: int
-    size: int  # windows a step
-    about: dict[str, Any]
     _made: dict[int, NDArray[np.int64]] = field(
         default_factory=dict[int, NDArray[np.int64]], repr=False, compare=False
     )
-
-    @property
-    def width(self) -> int:
-        """Tokens that a window predicts."""
-        return self.context
 
     @property
     def vocab(self) -> int:
         """Rows that its tokens need."""
         return self.shards.index["vocab"]
 
-    @property
-    def windows(self) -> int:
-        """Windows that the run shows."""
-        return self.order.shown
-
-    @property
-    def steps(self) -> int:
-        """Batches of the run."""
-        return self.order.shown // self.size
-
-    @property
-    def tokens(self) -> int:
-        """Targets that the run shows."""
-        return self.order.shown * self.context
-
     def batch(self, step: int) -> Batch:
         """Return the inputs and the targets of a step, both of shape [size, context]."""
-        if not 0 <= step < self.steps:
-            raise UsageError(f"step {step} of {self.steps} steps; they count from 0.")
-        starts = self._ordered(step * self.size, (step + 1) * self.size) * self.context
-        return self._cut(starts)
+        return self._cut(self._ordered(*self.places(step)) * self.context)
 
     def unseen(self) -> Iterator[Batch]:
         """Yield windows of the training part that the run does not show, in batches of its size.

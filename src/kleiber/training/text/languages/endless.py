@@ -9,15 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.errors import UsageError
 from kleiber.training.chance import draw
 from kleiber.training.text.languages.language import Language, Rows
-from kleiber.training.text.order import Order
+from kleiber.training.text.order import Counted, Order
 from kleiber.training.text.windows import Batch, rows_at_once
 
 TRAINING, HELDOUT = 220, 221
@@ -29,14 +27,10 @@ TARGETS = 65_536
 
 
 @dataclass(frozen=True)
-class Endless:
+class Endless(Counted):
     """The batches of one run over a language; ``order.available`` is None."""
 
     language: Language = field(repr=False)
-    order: Order
-    context: int
-    size: int  # windows a step
-    about: dict[str, Any]
     _made: dict[int, NDArray[np.int32]] = field(
         default_factory=dict[int, NDArray[np.int32]], repr=False, compare=False
     )
@@ -59,39 +53,16 @@ class Endless:
             "validation_set": f"{name} {checksum}",
             "validation_tokens": len(held) * context,
         }
-        return cls(language, order, context, size, about)
-
-    @property
-    def width(self) -> int:
-        """Tokens that a window predicts."""
-        return self.context
+        return cls(order, context, size, about, language)
 
     @property
     def vocab(self) -> int:
         """Rows that its tokens need."""
         return self.language.vocab
 
-    @property
-    def windows(self) -> int:
-        """Windows that the run shows."""
-        return self.order.shown
-
-    @property
-    def steps(self) -> int:
-        """Batches of the run."""
-        return self.order.shown // self.size
-
-    @property
-    def tokens(self) -> int:
-        """Targets that the run shows."""
-        return self.order.shown * self.context
-
     def batch(self, step: int) -> Batch:
         """Return the inputs and the targets of a step, both of shape [size, context]."""
-        if not 0 <= step < self.steps:
-            raise UsageError(f"step {step} of {self.steps} steps; they count from 0.")
-        places = np.arange(step * self.size, (step + 1) * self.size)
-        rows = self._rows(self.order.windows(places))
+        rows = self._rows(self.order.windows(np.arange(*self.places(step))))
         return rows[:, :-1], rows[:, 1:]
 
     def heldout(self) -> Iterator[Batch]:
