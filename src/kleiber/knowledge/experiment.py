@@ -96,14 +96,7 @@ def _run(
             save_every=save_every,
         )
         for count, reading in enumerate(readings, 1):
-            said: dict[str, Any] = {
-                "number": 0,
-                "step": reading.step,
-                "steps": reading.steps,
-                "loss": reading.losses[0],
-                "tokens_per_second": reading.tokens_per_second,
-                "seconds_left": reading.seconds_left,
-            }
+            said = reading.event(0)
             if every and reading.model is not None and (count % every == 0 or count == 1):
                 said |= _glance(reading.model, sources[0])
             yield said

@@ -16,7 +16,7 @@ from kleiber.launching.local import Job, run_local
 from kleiber.launching.rungs import FAILED, groups, result_of
 from kleiber.launching.text import check_words
 from kleiber.recipes.rung import Rung
-from kleiber.training.folder import PARTIAL, PROCESS, RunFolder
+from kleiber.training.folder import PROCESS, RunFolder
 from kleiber.training.lock import check_free, holder
 from kleiber.training.memory import available_bytes, check_room, training_bytes
 from kleiber.training.rung import model_of, training_of
@@ -25,7 +25,6 @@ SMALLER = (
     "Add --micro-batches 2 or more, or take a smaller batch, width or number of layers, or fewer "
     "--jobs."
 )
-STATE = "state.safetensors"
 WORKER = "kleiber.launching.worker"
 States = Literal["done", "running", "stopped", "failed", "missing"]
 Error = dict[str, str]
@@ -303,8 +302,8 @@ def _command(
 
 def _forget(folder: RunFolder) -> None:
     """Take away what a failed run came to, so that it is trained from its start."""
-    state = (STATE, f"{STATE}{PARTIAL}")
-    for name in (FAILED, *state, "points.jsonl", "weights.safetensors", "done"):
+    folder.drop_checkpoint()
+    for name in (FAILED, "points.jsonl", "weights.safetensors", "done"):
         (folder.path / name).unlink(missing_ok=True)
 
 

@@ -160,15 +160,7 @@ def _train(
                 yield {"number": number, **why}
         if len(failed) == len(rungs):
             return
-        first = min(set(range(len(rungs))) - failed)
-        yield {
-            "number": first,
-            "step": reading.step,
-            "steps": reading.steps,
-            "loss": reading.losses[first],
-            "tokens_per_second": reading.tokens_per_second,
-            "seconds_left": reading.seconds_left,
-        }
+        yield reading.event(min(set(range(len(rungs))) - failed))
     for number, folder in enumerate(folders):
         if number not in failed:
             yield {"number": number, "result": result_of(folder)}

@@ -27,10 +27,11 @@ from kleiber.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+STATE = "state.safetensors"
 ANEW = {  # what to do about a file that cannot be read
     "run.json": "Train the run again in a new folder.",
     "points.jsonl": "Remove that file to go on without the earlier readings.",
-    "state.safetensors": "Remove that file to train the run from its start.",
+    STATE: "Remove that file to train the run from its start.",
     "weights.safetensors": "Train the run again in a new folder.",
 }
 PROCESS = "process.json"
@@ -170,7 +171,11 @@ class RunFolder:
     def finish(self) -> None:
         """Say that the run ended, and let its checkpoint go."""
         self._put("done", "")
-        for left in ("state.safetensors", f"state.safetensors{PARTIAL}"):
+        self.drop_checkpoint()
+
+    def drop_checkpoint(self) -> None:
+        """Remove the checkpoint, and one that was staged."""
+        for left in (STATE, f"{STATE}{PARTIAL}"):
             (self.path / left).unlink(missing_ok=True)
 
     def _put(self, name: str, text: str) -> None:

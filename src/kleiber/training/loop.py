@@ -19,13 +19,12 @@ from torch import Tensor
 
 from kleiber.errors import InputError
 from kleiber.training.config import Batches, ModelConfig, TrainConfig
-from kleiber.training.folder import PARTIAL, RunFolder
+from kleiber.training.folder import PARTIAL, STATE, RunFolder
 from kleiber.training.model import GPT
 from kleiber.training.record import record_of
 from kleiber.training.schedule import share_at
 from kleiber.training.step import Stepper, pays
 
-STATE = "state.safetensors"
 READINGS = 100  # a run
 
 Look = Callable[[int, int, Callable[[], GPT]], dict[str, float]]
@@ -51,6 +50,17 @@ class Reading:
         """Seconds to the run's end at this session's speed."""
         each = len(self.losses) * self.tokens / max(1, self.step)
         return (self.steps - self.step) * each / max(self.tokens_per_second, 1e-9)
+
+    def event(self, number: int) -> dict[str, Any]:
+        """Return what a process says of it, of one run of the stack."""
+        return {
+            "number": number,
+            "step": self.step,
+            "steps": self.steps,
+            "loss": self.losses[number],
+            "tokens_per_second": self.tokens_per_second,
+            "seconds_left": self.seconds_left,
+        }
 
 
 def train(

@@ -11,7 +11,7 @@ lose: L0 plus it is the loss that it is heading for (Bergsma et al. 2025, 2509.2
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,10 +89,10 @@ def leaving(runs: Runs) -> list[Left]:
     return left(arm, floor)
 
 
-def curves_of(arm: Arm, floor: float) -> dict[float, Array]:
+def rescaled(arm: Arm, runs: Sequence[Curve]) -> dict[float, Array]:
     """Return the rescaled curves (runs, places) of each rung at :data:`PLACES`, by its compute."""
     found: dict[float, list[Array]] = {}
-    for curve in _curves(arm, floor):
+    for curve in runs:
         if curve.ended and len(curve.above) == len(PLACES):
             found.setdefault(_rung(arm, curve.flops), []).append(curve.above / curve.last)
     return {flops: np.stack(found[flops]) for flops in sorted(found)}
@@ -100,7 +100,8 @@ def curves_of(arm: Arm, floor: float) -> dict[float, Array]:
 
 def left(arm: Arm, floor: float) -> list[Left]:
     """Return the rungs of an arm that leave the collapse, the smallest first, then running ones."""
-    curves = curves_of(arm, floor)
+    every = list(_curves(arm, floor))
+    curves = rescaled(arm, every)
     if len(curves) < LEAST_RUNGS:
         return []
     means = {flops: runs.mean(axis=0) for flops, runs in curves.items()}
@@ -114,21 +115,24 @@ def left(arm: Arm, floor: float) -> list[Left]:
         odd = _since(curve - middle, allowed)
         if odd is not None:
             found.append(Left(arm.name, flops, *odd))
-    return found + _early(arm, floor, means, seeds)
+    running = [curve for curve in every if not curve.ended]
+    return found + _early(arm.name, running, floor, means, seeds)
 
 
-def _early(arm: Arm, floor: float, means: Mapping[float, Array], seeds: Array) -> list[Left]:
+def _early(
+    name: str, running: Sequence[Curve], floor: float, means: Mapping[float, Array], seeds: Array
+) -> list[Left]:
     """Return the runs that leave the others' curve before their end."""
     middle, allowed = _together(np.stack(list(means.values())), seeds)
     found: list[Left] = []
-    for curve in _curves(arm, floor):
+    for curve in running:
         passed = len(curve.above)
-        if curve.ended or passed < LEAST_PLACES or (curve.above <= 0).any():
+        if passed < LEAST_PLACES or (curve.above <= 0).any():
             continue
         factor = float(np.median(curve.above / middle[:passed]))
         odd = _since(curve.above / factor - middle[:passed], allowed[:passed])
         if odd is not None:
-            found.append(Left(arm.name, curve.flops, *odd, curve.run, floor + factor))
+            found.append(Left(name, curve.flops, *odd, curve.run, floor + factor))
     return found
 
 
